@@ -1,0 +1,50 @@
+//! `gatekey check`: tells everything that is wrong with a policy.
+
+use std::io::Write;
+
+use gatekey::json::Json;
+
+use super::args::Args;
+use super::policy_file::{Env, compile_aloud, read};
+use super::{Outcome, complain};
+
+pub(super) const HELP: &str = "\
+usage: gatekey check FILE [--env NAME=VALUE]... [--allow-missing-env]
+
+Reads a policy, YAML or JSON (- is stdin), and tells everything that is wrong with it, one line each on stderr:
+the place, what is wrong, and how to mend it. Lines that begin with `warning:` tell what is odd. A good policy
+is named on stdout by the digest that the filter's start line shows.
+
+  --env NAME=VALUE       a variable of the host's VM environment; those of this process count too
+  --allow-missing-env    make up variables that are not set
+
+Exit codes: 0 the policy can be used, 1 it cannot.
+";
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
+    let file = args.file()?;
+    let env = Env::new(args)?;
+    let value = read(file)?;
+    let loaded = compile_aloud(&value, &env)?;
+    for warning in &loaded.warnings {
+        complain(&format!("warning: {warning}\n"));
+    }
+    let count = |section: &str| match value.get(section) {
+        Some(Json::Object(members)) => members.len(),
+        _ => 0,
+    };
+    let routes = loaded.policy.routes().len();
+    writeln!(
+        out,
+        "ok: policy {}, {}, {}, {}",
+        loaded.policy.digest(),
+        counted(count("issuers"), "issuer"),
+        counted(count("clients"), "client"),
+        counted(routes, "route"),
+    )?;
+    Ok(())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

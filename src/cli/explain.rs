@@ -1,0 +1,159 @@
+//! `gatekey explain`: how a policy decides requests, and why.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gatekey::explain::{Explanation, explain};
+use gatekey::head::Head;
+use gatekey::json::Json;
+use gatekey::policy::Policy;
+use gatekey::time::Time;
+
+use super::args::Args;
+use super::policy_file::{Env, compile_aloud, read, text};
+use super::requests::{Request, key_places, read_line};
+use super::{Failure, Outcome};
+
+pub(super) const HELP: &str = "\
+usage: gatekey explain FILE --requests LIST [--now TIME]
+       gatekey explain FILE [--method GET] [--path /x] [--header 'Name: value']... [--token T] [--key K]
+
+Tells how a policy decides requests: the decision, its reason, the route, the identity, the headers that the service
+sees, and the steps that led there.
+
+  --requests LIST        a file, or - for stdin, with one request per line:
+                         {\"id\",\"method\",\"path\",\"headers\":[[name,value],...]}
+                         where a value that is not UTF-8 is written {\"b64\":\"...\"}. One JSON object per line is
+                         printed, in order: {\"id\",\"decision\",\"status\",\"reason\",\"route\",\"identity\",\"set\",
+                         \"removed\",\"steps\"}, or {\"id\",\"error\"} for a line that is no request
+  --method, --path, --header
+                         one request on the command line
+  --token T, --key K     show a credential where the policy looks first
+  --now TIME             decide as at this RFC 3339 time
+  --env NAME=VALUE       a variable of the host's VM environment; those of this process count too
+  --allow-missing-env    make up variables that are not set
+  --json, --human        print JSON even on a terminal, text even elsewhere; for one request
+
+Exit codes: 0 all requests were decided, however; 1 the policy or a line is wrong.
+";
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
+    let file = args.file()?;
+    let now = now(args)?;
+    let env = Env::new(args)?;
+    let list = args.one("requests")?;
+    if list.is_some() {
+        for option in ["method", "path", "header", "token", "key"] {
+            if args.all(option).next().is_some() {
+                return Err(Failure::Usage(format!("--{option} does not go with --requests")));
+            }
+        }
+        if list == Some("-") && file == "-" {
+            return Err(Failure::Usage(String::from("policy and requests cannot both be stdin")));
+        }
+    }
+    let policy = compile_aloud(&read(file)?, &env)?.policy;
+    match list {
+        Some(list) => explain_list(&policy, list, now, out),
+        None => explain_one(&policy, args, now, out),
+    }
+}
+
+/// The time to decide at: `--now`, else the clock.
+pub(super) fn now(args: &Args) -> Result<Time, Failure> {
+    match args.one("now")? {
+        Some(text) => Time::parse(text)
+            .ok_or_else(|| Failure::Usage(String::from("--now takes an RFC 3339 time such as 2026-12-31T00:00:00Z"))),
+        None => {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            Ok(Time::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+        }
+    }
+}
+
+fn explain_list(policy: &Policy, list: &str, now: Time, out: &mut dyn Write) -> Outcome {
+    let input: Box<dyn BufRead> = match list {
+        "-" => Box::new(BufReader::new(io::stdin())),
+        path => {
+            let file =
+                File::open(path).map_err(|error| Failure::Input(format!("gatekey: cannot read {path}: {error}\n")))?;
+            Box::new(BufReader::new(file))
+        }
+    };
+    let mut bad = false;
+    for line in input.split(b'\n') {
+        let line = line.map_err(|error| Failure::Input(format!("gatekey: cannot read {list}: {error}\n")))?;
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        // What is not UTF-8 is no JSON; its replacement is not either, or is decided as what it says.
+        let answer = match str::from_utf8(&line) {
+            Ok(line) => {
+                let line = read_line(line);
+                match line.request {
+                    Ok(request) => decide(policy, &request, now).to_json(line.id),
+                    Err(message) => error(line.id, message, &mut bad),
+                }
+            }
+            Err(_) => error(Json::Null, String::from("no UTF-8"), &mut bad),
+        };
+        writeln!(out, "{answer}")?;
+    }
+    if bad { Err(Failure::Told) } else { Ok(()) }
+}
+
+fn error(id: Json<'static>, message: String, bad: &mut bool) -> Json<'static> {
+    *bad = true;
+    Json::Object(vec![("id".into(), id), ("error".into(), text(message))])
+}
+
+fn decide(policy: &Policy, request: &Request, now: Time) -> Explanation {
+    explain(policy, &Head { pairs: &request.head(), complete: true }, now)
+}
+
+fn explain_one(policy: &Policy, args: &Args, now: Time, out: &mut dyn Write) -> Outcome {
+    let mut request = Request::new(args.one("method")?.unwrap_or("GET"), args.one("path")?.unwrap_or("/"));
+    for header in args.all("header") {
+        request.header(header).ok_or_else(|| Failure::Usage(String::from("write --header 'Name: value'")))?;
+    }
+    let read = policy.read();
+    for (option, places) in [("token", read.token.clone()), ("key", key_places(read))] {
+        if let Some(credential) = args.one(option)? {
+            let shown = request.show(credential, &places);
+            shown.ok_or_else(|| {
+                Failure::Input(format!("gatekey: the policy reads no {option} from a place that is free\n"))
+            })?;
+        }
+    }
+    let explanation = decide(policy, &request, now);
+    if args.flag("human") || (io::stdout().is_terminal() && !args.flag("json")) {
+        return human(&explanation, out);
+    }
+    Ok(writeln!(out, "{}", explanation.to_json(Json::Null))?)
+}
+
+/// The explanation for people, one field per paragraph.
+fn human(explanation: &Explanation, out: &mut dyn Write) -> Outcome {
+    let reason = explanation.reason.map(|reason| format!(" {reason}")).unwrap_or_default();
+    writeln!(out, "{} {}{reason}", explanation.decision, explanation.status)?;
+    let route = explanation.route.as_deref().unwrap_or("none");
+    paragraph(out, "route", &[String::from(route)])?;
+    let identities =
+        std::iter::once(&explanation.identity).chain(&explanation.others).filter(|identity| **identity != Json::Null);
+    paragraph(out, "identity", &identities.map(Json::to_string).collect::<Vec<_>>())?;
+    let set: Vec<String> = explanation.set.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    paragraph(out, "set", &set)?;
+    paragraph(out, "removed", &explanation.removed)?;
+    paragraph(out, "steps", &explanation.steps)
+}
+
+fn paragraph(out: &mut dyn Write, title: &str, lines: &[String]) -> Outcome {
+    for (index, line) in lines.iter().enumerate() {
+        let title = if index == 0 { title } else { "" };
+        // What came from a request must not speak to the terminal.
+        let line: String = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        writeln!(out, "  {title:<9} {line}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! The field `allow` of a route: who may pass, and on which conditions.
+
+use super::claims::claim_map;
+use super::error::quote;
+use super::fields::ALLOW;
+use super::node::{Fields, Node};
+use super::value::{scopes, texts};
+use crate::json::Json;
+use crate::rule::{Combine, Party, Requirement, Rule};
+
+/// The names that a route may allow, in the order of the policy.
+#[derive(Default)]
+pub(super) struct Parties {
+    /// Issuers.
+    pub(super) issuers: Vec<String>,
+    /// Clients.
+    pub(super) clients: Vec<String>,
+}
+
+impl Parties {
+    /// Everybody whom the policy knows.
+    pub(super) fn everybody(&self) -> Vec<Party> {
+        let issuers = (!self.issuers.is_empty()).then_some(Party::Issuers);
+        let clients = (!self.clients.is_empty()).then_some(Party::Clients);
+        issuers.into_iter().chain(clients).collect()
+    }
+
+    fn find(&self, name: &str) -> Option<Party> {
+        let at = |names: &[String]| names.iter().position(|other| other == name);
+        match name {
+            "issuers" => Some(Party::Issuers),
+            "clients" => Some(Party::Clients),
+            _ => at(&self.issuers).map(Party::Issuer).or_else(|| at(&self.clients).map(Party::Client)),
+        }
+    }
+
+    fn words(&self) -> impl Iterator<Item = &str> {
+        let kinds = ["issuers", "clients", "public"];
+        self.issuers.iter().chain(&self.clients).map(String::as_str).chain(kinds)
+    }
+}
+
+/// Reads who may pass. `captures` are the names that every path of the route captures.
+pub(super) fn read(node: &Node<'_>, parties: &Parties, captures: &[&str]) -> Rule {
+    match node.value() {
+        Json::Str(word) if word == "public" => Rule::Public,
+        Json::Object(members) if !members.is_empty() => match node.fields(ALLOW) {
+            Some(fields) => Rule::Require(conditions(node, &fields, parties, captures)),
+            None => nobody(),
+        },
+        _ => Rule::Require(Requirement::any(names(node, parties))),
+    }
+}
+
+/// The rule of a route whose `allow` is mistaken, until the mistake is reported.
+pub(super) fn nobody() -> Rule {
+    Rule::Require(Requirement::any(Vec::new()))
+}
+
+fn names(node: &Node<'_>, parties: &Parties) -> Vec<Party> {
+    let mut found: Vec<Party> = Vec::new();
+    for item in node.some_items("say who is allowed: `public`, a name or a list of names") {
+        let Some(party) = item.text().and_then(|name| party(&item, name, parties)) else {
+            continue;
+        };
+        if found.contains(&party) {
+            item.warn("is named twice", None);
+            continue;
+        }
+        found.push(party);
+    }
+    found
+}
+
+fn party(node: &Node<'_>, name: &str, parties: &Parties) -> Option<Party> {
+    match name {
+        "public" => {
+            node.error_cure(
+                "public stands alone",
+                "write `allow: public`, or `optional: true` to let callers pass without credential",
+            );
+            return None;
+        }
+        "users" => {
+            node.error("users (HTTP Basic) are not supported yet");
+            return None;
+        }
+        _ => {}
+    }
+    let found = parties.find(name);
+    match found {
+        None => node.unknown("credential", name, parties.words(), None),
+        Some(Party::Issuers) if parties.issuers.is_empty() => node.error("there are no issuers"),
+        Some(Party::Clients) if parties.clients.is_empty() => node.error("there are no clients"),
+        Some(_) => {}
+    }
+    found
+}
+
+fn conditions(node: &Node<'_>, fields: &Fields<'_>, parties: &Parties, captures: &[&str]) -> Requirement {
+    let (combine, who) = match (fields.get("any"), fields.get("all")) {
+        (Some(_), Some(_)) => {
+            node.error_cure("has both any and all", "keep one");
+            (Combine::Any, Vec::new())
+        }
+        (Some(any), None) => (Combine::Any, names(&any, parties)),
+        (None, Some(all)) => (Combine::All, all_of(&all, parties)),
+        (None, None) => {
+            if fields.is_empty() {
+                node.error_cure("is empty", "say who is allowed: `public`, a name or a list of names");
+            }
+            (Combine::Any, parties.everybody())
+        }
+    };
+    let items = |name: &str, cure: &str| fields.get(name).map(|node| node.some_items(cure)).unwrap_or_default();
+    let requirement = Requirement {
+        combine,
+        parties: who,
+        roles: texts(&items("role", "leave it out, or name a role")),
+        scopes: scopes(&items("scope", "leave it out, or name a scope")),
+        claims: fields.get("claim").map(|node| claim_map(&node, Some(captures))).unwrap_or_default(),
+        clients: clients(&items("client", "leave it out, or name a client"), parties),
+        optional: fields.flag("optional"),
+    };
+    let asks = !requirement.roles.is_empty()
+        || !requirement.scopes.is_empty()
+        || !requirement.claims.is_empty()
+        || !requirement.clients.is_empty();
+    if requirement.optional && asks {
+        node.warn("with optional, its conditions are asked only of callers who show a credential", None);
+    }
+    requirement
+}
+
+/// A request holds at most one token and one key, so `all` can ask for one of each and nothing else.
+fn all_of(node: &Node<'_>, parties: &Parties) -> Vec<Party> {
+    let found = names(node, parties);
+    let tokens = found.iter().filter(|party| party.shows_token()).count();
+    let known = |item: &Node<'_>| item.value().as_str().is_some_and(|name| parties.find(name).is_some());
+    if node.items().iter().all(known) && (tokens != 1 || found.len() != 2) {
+        node.error("takes one issuer and one client: a request shows at most one token and one key");
+    }
+    found
+}
+
+/// Names of clients. Those of tokens are the issuer's business; without issuers only our own can be meant.
+fn clients(items: &[Node<'_>], parties: &Parties) -> Vec<String> {
+    if parties.issuers.is_empty() {
+        for item in items {
+            if let Some(name) =
+                item.value().as_str().filter(|name| !parties.clients.iter().any(|client| client == name))
+            {
+                item.unknown("client", name, parties.clients.iter().map(String::as_str), None);
+            }
+        }
+    }
+    texts(items)
+}
+
+/// Warns about issuers and clients that no route takes.
+pub(super) fn warn_unused<'r>(
+    rules: impl Iterator<Item = &'r Rule>,
+    issuers: &[(&str, Node<'_>)],
+    clients: &[(&str, Node<'_>)],
+) {
+    let taken: Vec<Party> = rules
+        .flat_map(|rule| match rule {
+            Rule::Public => [].as_slice(),
+            Rule::Require(requirement) => requirement.parties.as_slice(),
+        })
+        .copied()
+        .collect();
+    let told = |nodes: &[(&str, Node<'_>)], all: Party, one: &dyn Fn(usize) -> Party, what: &str| {
+        if !taken.contains(&all) {
+            for (index, (_, node)) in nodes.iter().enumerate() {
+                if !taken.contains(&one(index)) {
+                    node.warn(format!("no route takes its {what}"), None);
+                }
+            }
+        }
+    };
+    told(issuers, Party::Issuers, &Party::Issuer, "tokens");
+    told(clients, Party::Clients, &Party::Client, "keys");
+}
+
+/// The entries of a section; none where it is no object, which its reader reports.
+pub(super) fn entries_of<'j>(section: Option<&Node<'j>>) -> Vec<(&'j str, Node<'j>)> {
+    match section {
+        Some(node) if matches!(node.value(), Json::Object(_)) => node.entries(),
+        _ => Vec::new(),
+    }
+}
+
+/// Refuses clients that are called like an issuer: a route could not tell them apart.
+pub(super) fn check_shared(clients: &[(&str, Node<'_>)], parties: &Parties) {
+    let issuers: std::collections::BTreeSet<&str> = parties.issuers.iter().map(String::as_str).collect();
+    for (name, node) in clients.iter().filter(|(name, _)| issuers.contains(name)) {
+        node.error(format!("{} is an issuer already", quote(name)));
+    }
+}

@@ -1,0 +1,75 @@
+//! The fields that each part of a policy may have. The JSON Schema is held to these lists by a test.
+
+pub(super) const POLICY: &[&str] =
+    &["version", "mode", "issuers", "clients", "users", "read", "routes", "upstream", "deny", "revoked", "preflight"];
+pub(super) const ISSUER: &[&str] = &[
+    "issuer",
+    "audience",
+    "any_audience",
+    "secret",
+    "jwks",
+    "algorithms",
+    "type",
+    "leeway",
+    "max_age",
+    "optional_exp",
+    "require",
+    "roles",
+    "scopes",
+    "discovery",
+    "pem",
+];
+pub(super) const JWKS: &[&str] = &["keys", "uri", "cluster", "refresh", "keep_stale"];
+/// Of a JWK. Others are allowed there (RFC 7517 section 4) and have no meaning.
+pub(super) const JWK: &[&str] = &["kty", "k", "kid", "alg", "use", "key_ops"];
+pub(super) const SECRET: &[&str] = &["env", "value", "encoding"];
+pub(super) const CLIENT: &[&str] = &["keys", "key", "roles", "scopes", "claims", "expires"];
+pub(super) const KEY: &[&str] = &["sha256", "plain", "expires", "not_before"];
+pub(super) const READ: &[&str] = &["token", "key"];
+pub(super) const ROUTE: &[&str] = &["name", "path", "method", "host", "header", "preflight", "allow"];
+pub(super) const ALLOW: &[&str] = &["any", "all", "role", "scope", "claim", "client", "optional"];
+pub(super) const UPSTREAM: &[&str] = &["set", "strip", "keep_credential", "publish"];
+pub(super) const SET: &[&str] = &["value", "template"];
+pub(super) const DENY: &[&str] = &["body", "realm", "detail"];
+pub(super) const REVOKED: &[&str] = &["jti", "sub", "client", "from"];
+
+/// Fields of the language that this version does not take yet, and what they are, with a verb.
+pub(super) const POLICY_LATER: &[(&str, &str)] = &[("users", "users (HTTP Basic) are")];
+pub(super) const ISSUER_LATER: &[(&str, &str)] = &[("discovery", "discovery is"), ("pem", "asymmetric keys are")];
+pub(super) const JWKS_LATER: &[(&str, &str)] = &[("uri", "remote key sets are")];
+pub(super) const REVOKED_LATER: &[(&str, &str)] = &[("from", "remote revocation lists are")];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{Json, Limits, read};
+
+    /// Every field that the reader knows, this version's only, is in the schema, and no other.
+    #[test]
+    fn the_schema_knows_the_same_fields() {
+        let text = include_bytes!("../../schema/policy.schema.json");
+        let schema = read(text, Limits { depth: 32, members: 10_000 }).unwrap();
+        let definition = |name: &str| match name {
+            "policy" => &schema,
+            name => schema.get("$defs").unwrap().get(name).unwrap(),
+        };
+        let remote = &[("uri", ""), ("cluster", ""), ("refresh", ""), ("keep_stale", "")];
+        for (name, known, later) in [
+            ("policy", POLICY, POLICY_LATER), ("issuer", ISSUER, ISSUER_LATER), ("jwks", JWKS, remote), ("jwk", JWK, &[]), ("secret", SECRET, &[]),
+            ("client", CLIENT, &[]), ("key", KEY, &[]), ("read", READ, &[]), ("route", ROUTE, &[]), ("allow", ALLOW, &[]), ("upstream", UPSTREAM, &[]),
+            ("set", SET, &[]), ("deny", DENY, &[]), ("revoked", REVOKED, REVOKED_LATER),
+        ] {
+            let Some(Json::Object(properties)) = definition(name).get("properties") else {
+                panic!("{name} has no properties");
+            };
+            let mut described: Vec<&str> = properties.iter().map(|(name, _)| name.as_ref()).collect();
+            let mut known: Vec<&str> = known.iter().copied().filter(|field| !later.iter().any(|(name, _)| name == field)).collect();
+            described.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(described, known, "{name}");
+            // A JWK may have members that nobody knows (RFC 7517 section 4); nothing else may.
+            let closed = definition(name).get("additionalProperties") == Some(&Json::Bool(false));
+            assert_eq!(closed, name != "jwk", "{name}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Reads policies: text in, a [`Policy`] or the full list of mistakes out.
+
+mod allow;
+mod claims;
+mod clients;
+mod deny;
+mod digest;
+mod error;
+mod fields;
+mod issuers;
+mod jwks;
+mod node;
+mod reach;
+mod read;
+mod revoked;
+mod routes;
+mod secret;
+mod suggest;
+mod template;
+mod upstream;
+mod value;
+mod wire;
+
+pub use error::{ConfigError, Warning};
+
+use crate::credential::key::Clients;
+use crate::jose::issuer::Issuers;
+use crate::json::{self, Json, Limits};
+use crate::policy::{Mode, Policy, Routing};
+use crate::redact::Secret;
+use crate::rule::{Requirement, Rule};
+use allow::Parties;
+use node::{Fields, Node, Report};
+use secret::Secrets;
+
+/// The longest policy text that is read, in octets.
+pub const MAX_TEXT: usize = 4 * 1024 * 1024;
+
+/// How much structure a policy may have.
+pub const LIMITS: Limits = Limits { depth: 32, members: 1_000_000 };
+
+/// A policy that can be used, and what is odd about it.
+pub struct Loaded {
+    /// The policy.
+    pub policy: Policy,
+    /// What works, but hardly as meant.
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads a policy from JSON: an object, or a text that holds one, as some hosts pass it; or from the wire
+/// form of a protobuf Struct, as Envoy passes one. `env` looks up variables of the host's VM environment.
+///
+/// # Errors
+/// Everything that is wrong with the policy, in the order of its text as far as the sections go.
+pub fn load(text: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Vec<ConfigError>> {
+    // A text that begins with a line break could be either; JSON is tried first and its mistakes are told.
+    let outer = match parse(text) {
+        Ok(value) => value,
+        Err(errors) => wire::read(text).filter(|_| text.first() == Some(&b'\n')).ok_or(errors)?,
+    };
+    match &outer {
+        Json::Str(text) => load_value(&parse(text.as_bytes())?, env),
+        value => load_value(value, env),
+    }
+}
+
+fn load_value(value: &Json<'_>, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Vec<ConfigError>> {
+    let report = Report::default();
+    let policy = compile(value, &report, env);
+    let warnings = report.finish()?;
+    match policy {
+        Some(policy) => Ok(Loaded { policy, warnings }),
+        None => Err(vec![whole(String::from("cannot be compiled"))]),
+    }
+}
+
+/// The secret that `{ env: NAME }` or `{ value: TEXT }` stands for, for those who make test tokens.
+///
+/// # Errors
+/// What is wrong with it; not its length.
+pub fn secret(value: &Json<'_>, env: &dyn Fn(&str) -> Option<String>) -> Result<Secret, Vec<ConfigError>> {
+    let report = Report::default();
+    let secret = Secrets::new(env).read_any(&Node::root(value, &report));
+    report.finish()?;
+    secret.ok_or_else(|| vec![whole(String::from("is no secret"))])
+}
+
+/// A policy value in its canonical form: members sorted, null members left out, whole numbers as integers.
+/// Secrets stay in it.
+pub fn canonical<'a>(value: &'a Json<'_>) -> Json<'a> {
+    digest::canonical(value, true)
+}
+
+fn parse(text: &[u8]) -> Result<Json<'_>, Vec<ConfigError>> {
+    if text.len() > MAX_TEXT {
+        return Err(vec![whole(format!("is longer than {MAX_TEXT} octets"))]);
+    }
+    if text.trim_ascii().is_empty() {
+        return Err(vec![whole(String::from("is empty"))]);
+    }
+    json::read(text, LIMITS).map_err(|error| {
+        // The reader names places and member names, never values.
+        let message: String = error.to_string().chars().take(200).collect();
+        vec![whole(format!("is no JSON: {message}"))]
+    })
+}
+
+fn whole(message: String) -> ConfigError {
+    ConfigError { path: String::new(), message, cure: None }
+}
+
+fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<String>) -> Option<Policy> {
+    let root = Node::root(value, report);
+    let top = root.fields(fields::POLICY)?;
+    top.later(fields::POLICY_LATER);
+    check_version(&top);
+    let modes = [("enforce", Mode::Enforce), ("report", Mode::Report)];
+    let mode = top.scalar("mode").and_then(|node| value::one_of(&node, "mode", &modes));
+
+    let (issuer_section, client_section) = (top.get("issuers"), top.get("clients"));
+    let issuer_nodes = allow::entries_of(issuer_section.as_ref());
+    let client_nodes = allow::entries_of(client_section.as_ref());
+    let names = |nodes: &[(&str, Node<'_>)]| nodes.iter().map(|(name, _)| String::from(*name)).collect();
+    let parties = Parties { issuers: names(&issuer_nodes), clients: names(&client_nodes) };
+    let mut secrets = Secrets::new(env);
+    let issuers = issuer_section.as_ref().map_or_else(Issuers::default, |node| issuers::read(node, &mut secrets));
+    let clients = client_section.as_ref().map_or_else(Clients::default, clients::read);
+    allow::check_shared(&client_nodes, &parties);
+    let nobody = |section: Option<&Node<'_>>| section.is_none_or(|node| node.is_empty());
+    if nobody(issuer_section.as_ref()) && nobody(client_section.as_ref()) && top.get("users").is_none() {
+        root.error_cure("knows nobody", "name at least one of `issuers` and `clients`");
+    }
+
+    let read = read::read(top.get("read").as_ref(), !parties.issuers.is_empty(), !parties.clients.is_empty());
+    let routes = top.get("routes").map(|node| routes::read(&node, &parties));
+    if let Some(routes) = &routes {
+        allow::warn_unused(routes.iter().map(|route| &route.rule), &issuer_nodes, &client_nodes);
+    }
+    let upstream = upstream::read(top.get("upstream").as_ref(), routes.as_deref().unwrap_or_default(), &read);
+    let deny = deny::read(top.get("deny").as_ref());
+    let revoked = revoked::read(top.get("revoked").as_ref(), &parties);
+    let preflight = top.flag("preflight");
+    let routing = match routes {
+        Some(routes) => Routing::Table(routes),
+        None => Routing::Everything(Rule::Require(Requirement::any(parties.everybody()))),
+    };
+    Some(Policy {
+        mode: mode.unwrap_or(Mode::Enforce),
+        issuers,
+        clients,
+        read,
+        routing,
+        upstream,
+        revoked,
+        deny,
+        preflight,
+        digest: digest::of(value),
+    })
+}
+
+fn check_version(top: &Fields<'_>) {
+    let Some(node) = top.scalar("version") else {
+        return;
+    };
+    match value::whole_numbers(node.value().clone()) {
+        Json::Int(1) => {}
+        Json::Int(version) => node.error(format!("version {version} is not known, this gatekey reads version 1")),
+        _ => node.expected("the number 1"),
+    }
+}

@@ -1,0 +1,87 @@
+//! Finds routes that no request reaches, because a route before them takes all of theirs.
+
+use super::node::Node;
+use crate::path::Pattern;
+use crate::route::{HeaderPattern, Route};
+
+/// Tables longer than this are not compared route by route.
+const MANY: usize = 1000;
+
+/// Warns about routes that are never reached. `routes` are in the order of `nodes` unless there are errors.
+pub(super) fn warn_unreached(routes: &[Route], nodes: &[Node<'_>]) {
+    if routes.len() != nodes.len() || routes.len() > MANY {
+        return;
+    }
+    for (index, (route, node)) in routes.iter().zip(nodes).enumerate() {
+        let earlier = routes.iter().zip(nodes).take(index);
+        if let Some((_, first)) = earlier.into_iter().find(|(earlier, _)| takes_all(earlier, route)) {
+            node.warn(format!("is never reached: {} takes every request that it matches", first.path()), None);
+        }
+    }
+}
+
+/// Whether every request that `late` matches is matched by `early`.
+fn takes_all(early: &Route, late: &Route) -> bool {
+    let subset = |early_is_any: bool, late_is_any: bool, each: bool| early_is_any || (!late_is_any && each);
+    subset(
+        early.paths.is_empty() || early.paths.iter().any(|path| segments(path) == ["**"]),
+        late.paths.is_empty(),
+        late.paths.iter().all(|late| early.paths.iter().any(|early| covers(early, late))),
+    ) && subset(
+        early.methods.is_empty(),
+        late.methods.is_empty(),
+        late.methods.iter().all(|method| early.methods.contains(method)),
+    ) && subset(early.hosts.is_empty(), late.hosts.is_empty(), late.hosts.iter().all(|host| early.hosts.contains(host)))
+        && early.headers.iter().all(|early| late.headers.iter().any(|late| narrower(late, early)))
+}
+
+fn narrower(late: &HeaderPattern, early: &HeaderPattern) -> bool {
+    late.name == early.name && late.one_of.iter().all(|value| early.one_of.contains(value))
+}
+
+fn segments(pattern: &Pattern) -> Vec<&str> {
+    pattern.text().split('/').filter(|segment| !segment.is_empty()).collect()
+}
+
+/// Whether every path that `late` matches is matched by `early`.
+fn covers(early: &Pattern, late: &Pattern) -> bool {
+    let (early, late) = (segments(early), segments(late));
+    let (fixed, open) = match early.split_last() {
+        Some((&"**", fixed)) => (fixed, true),
+        _ => (early.as_slice(), false),
+    };
+    let late_fixed = late.strip_suffix(&["**"]).unwrap_or(&late);
+    let long_enough = if open {
+        late_fixed.len() >= fixed.len()
+    } else {
+        late.len() == fixed.len() && late_fixed.len() == late.len()
+    };
+    let wild = |segment: &str| segment == "*" || segment.starts_with('{');
+    long_enough && fixed.iter().zip(late_fixed).all(|(early, late)| wild(early) || early == late)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compares_patterns() {
+        let covers = |a, b| covers(&Pattern::parse(a).unwrap(), &Pattern::parse(b).unwrap());
+        for (early, late) in [
+            ("/a/**", "/a"),
+            ("/a/**", "/a/b/**"),
+            ("/*", "/a"),
+            ("/{x}/b", "/*/b"),
+            ("/a/", "/a"),
+            ("/**", "/"),
+            ("/a/**", "/a/**"),
+        ] {
+            assert!(covers(early, late), "{early} {late}");
+        }
+        for (early, late) in
+            [("/a", "/a/**"), ("/a", "/*"), ("/a/**", "/**"), ("/a/*", "/a"), ("/a/*/**", "/a/**"), ("/b", "/a")]
+        {
+            assert!(!covers(early, late), "{early} {late}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The section `upstream`: what the service sees.
+
+use super::error::quote;
+use super::fields::{SET, UPSTREAM};
+use super::node::Node;
+use super::template::{self, Piece};
+use super::value::header_name;
+use crate::claims::ClaimPath;
+use crate::credential::{Location, Read};
+use crate::json::Json;
+use crate::route::Route;
+use crate::upstream::{HeaderValue, MAX_HYPHENS, SetHeader, Source, Strip, TemplatePiece, Upstream};
+
+/// Headers that carry the message itself (RFC 9110, RFC 9112); `proxy-*` belongs to them too.
+pub(super) const HOST_HEADERS: [&str; 9] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "te",
+    "trailer",
+    "upgrade",
+    "keep-alive",
+    "http2-settings",
+];
+/// Path headers that some services believe more than the path.
+const PATH_OVERRIDES: [&str; 2] = ["x-original-url", "x-rewrite-url"];
+/// Method headers that some services believe more than the method.
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+/// The longest constant or template, in octets.
+const MAX_TEXT: usize = 4096;
+const SOURCES: [&str; 7] = ["method", "name", "sub", "client", "issuer", "roles", "scopes"];
+
+/// Reads what is set, removed and published. `routes` tell which captures there are.
+pub(super) fn read(node: Option<&Node<'_>>, routes: &[Route], read: &Read) -> Upstream {
+    let fields = node.and_then(|node| node.fields(UPSTREAM));
+    let fields = fields.as_ref();
+    let keep_credential = fields.is_some_and(|fields| fields.flag("keep_credential"));
+    let owner = Owner { routes, read, keep_credential };
+    let set = fields.and_then(|fields| fields.get("set")).map(|node| owner.set(&node)).unwrap_or_default();
+    let (names, prefixes) =
+        fields.and_then(|fields| fields.get("strip")).map(|node| owner.strip(&node)).unwrap_or_default();
+
+    let mut all: Vec<&str> =
+        set.iter().map(|header| header.name.as_str()).chain(names.iter().map(String::as_str)).collect();
+    if routes.iter().any(|route| !route.paths.is_empty()) {
+        all.extend(PATH_OVERRIDES);
+    }
+    if routes.iter().any(|route| !route.methods.is_empty()) {
+        all.extend(METHOD_OVERRIDES);
+    }
+    let strip = Strip::new(all, prefixes.iter().map(String::as_str));
+    let publish = fields.and_then(|fields| fields.scalar("publish")).and_then(|node| publish(&node));
+    Upstream { set, strip, keep_credential, publish }
+}
+
+/// What decides whether a header may be ours.
+struct Owner<'r> {
+    routes: &'r [Route],
+    read: &'r Read,
+    keep_credential: bool,
+}
+
+impl Owner<'_> {
+    fn set(&self, node: &Node<'_>) -> Vec<SetHeader> {
+        let mut found: Vec<(String, SetHeader)> = Vec::new();
+        for (name, node) in node.entries() {
+            let Some(name) = self.name(name, &node) else {
+                continue;
+            };
+            if self.routes.iter().any(|route| route.headers.iter().any(|header| folded(&header.name) == folded(&name)))
+            {
+                node.error("a route matches on this header: what callers send under such a name must decide nothing");
+            }
+            if found.iter().any(|(other, _)| *other == folded(&name)) {
+                node.error("is set twice: case does not count in header names, nor whether it is _ or -");
+            }
+            if let Some(value) = self.value(&node) {
+                found.push((folded(&name), SetHeader { name, value }));
+            }
+        }
+        found.into_iter().map(|(_, header)| header).collect()
+    }
+
+    /// A header name that may be set or removed.
+    fn name(&self, name: &str, node: &Node<'_>) -> Option<String> {
+        let name = header_name(name, node)?;
+        let fold = folded(&name);
+        if HOST_HEADERS.contains(&fold.as_str()) || fold.starts_with("proxy-") {
+            node.error(format!("the header {name} belongs to the host"));
+        } else if self.reads(&fold) {
+            node.error_cure("a credential is read from this header", "keep_credential decides whether it goes on");
+        } else if fold.bytes().filter(|b| *b == b'-').count() > MAX_HYPHENS {
+            node.error(format!("has more than {MAX_HYPHENS} hyphens, too many spellings to remove"));
+        } else {
+            return Some(name);
+        }
+        None
+    }
+
+    /// Whether a credential is read from a header of this folded name.
+    fn reads(&self, fold: &str) -> bool {
+        self.read.locations().any(|location| match location {
+            Location::Bearer => fold == "authorization",
+            Location::Header(name) => fold == folded(name),
+            Location::Cookie(_) => fold == "cookie",
+            Location::Query(_) => false,
+        })
+    }
+
+    fn value(&self, node: &Node<'_>) -> Option<HeaderValue> {
+        if let Some(text) = node.value().as_str() {
+            let cure = "for fixed text write { value: ... }";
+            return self.source(node, text, cure).map(HeaderValue::Source);
+        }
+        if node.value() == &Json::Null {
+            node.error_cure("says nothing", "write a source such as sub; `strip` only removes a header");
+            return None;
+        }
+        let fields = node.fields(SET)?;
+        match (fields.scalar("value"), fields.scalar("template")) {
+            (Some(_), Some(_)) => node.error_cure("has both value and template", "keep one"),
+            (None, None) => {
+                node.error_cure("has no value", "write a source such as sub, { value: ... } or { template: ... }")
+            }
+            (Some(node), None) => return header_text(&node).map(|text| HeaderValue::Constant(String::from(text))),
+            (None, Some(node)) => return self.template(&node).map(HeaderValue::Template),
+        }
+        None
+    }
+
+    fn template(&self, node: &Node<'_>) -> Option<Vec<TemplatePiece>> {
+        let text = header_text(node)?;
+        let pieces = match template::pieces(text) {
+            Ok(pieces) => pieces,
+            Err(message) => {
+                node.error(message);
+                return None;
+            }
+        };
+        if !pieces.iter().any(|piece| matches!(piece, Piece::Field(_))) {
+            node.error_cure("has no field", "for fixed text write { value: ... }");
+        }
+        let read = |piece: Piece<'_>| match piece {
+            Piece::Text(text) => Some(TemplatePiece::Text(text)),
+            Piece::Field(field) => self.source(node, field, "{{ stands for a brace").map(TemplatePiece::Field),
+        };
+        pieces.into_iter().map(read).collect()
+    }
+
+    fn source(&self, node: &Node<'_>, text: &str, cure: &str) -> Option<Source> {
+        Some(match text {
+            "method" => Source::Method,
+            "name" => Source::Name,
+            "sub" => Source::Sub,
+            "client" => Source::Client,
+            "issuer" => Source::Issuer,
+            "roles" => Source::Roles,
+            "scopes" => Source::Scopes,
+            _ => {
+                if let Some(name) = text.strip_prefix("path.") {
+                    return self.capture(node, name);
+                }
+                let Some(path) =
+                    text.strip_prefix("claims.").or_else(|| text.strip_prefix("claims").filter(|p| p.starts_with('[')))
+                else {
+                    let rest = text.split_once('.').map_or("NAME", |(_, rest)| rest);
+                    let deeper = [format!("claims.{rest}"), format!("path.{rest}")];
+                    let known = SOURCES.into_iter().chain(deeper.iter().map(String::as_str));
+                    node.unknown("source", text, known, Some(String::from(cure)));
+                    return None;
+                };
+                return match ClaimPath::parse(path) {
+                    Ok(path) => Some(Source::Claim(path)),
+                    Err(message) => {
+                        node.error(format!("{}: {message}", quote(text)));
+                        None
+                    }
+                };
+            }
+        })
+    }
+
+    fn capture(&self, node: &Node<'_>, name: &str) -> Option<Source> {
+        let known = || self.routes.iter().flat_map(|route| route.paths.iter().flat_map(|path| path.captures()));
+        if known().any(|other| other == name) {
+            return Some(Source::Capture(String::from(name)));
+        }
+        node.unknown("capture", name, known(), Some(String::from("no path of any route captures it")));
+        None
+    }
+
+    fn strip(&self, node: &Node<'_>) -> (Vec<String>, Vec<String>) {
+        let (mut names, mut prefixes) = (Vec::new(), Vec::new());
+        for item in node.items() {
+            let Some(text) = item.text() else {
+                continue;
+            };
+            match text.strip_suffix('*') {
+                Some(prefix) => prefixes.extend(self.prefix(&item, prefix)),
+                None => names.extend(self.name(text, &item)),
+            }
+        }
+        (names, prefixes)
+    }
+
+    fn prefix(&self, node: &Node<'_>, prefix: &str) -> Option<String> {
+        if prefix.len() < 2 {
+            node.error("a prefix has at least 2 characters before its *");
+            return None;
+        }
+        let prefix = header_name(prefix, node)?;
+        let fold = folded(&prefix);
+        let ours = HOST_HEADERS.iter().find(|name| name.starts_with(&fold));
+        if let Some(name) =
+            ours.copied().or_else(|| (fold.starts_with("proxy-") || "proxy-".starts_with(&fold)).then_some("proxy-*"))
+        {
+            node.error(format!("covers the header {name}, which belongs to the host"));
+            return None;
+        }
+        let read = self.read.locations().find_map(|location| match location {
+            Location::Bearer if "authorization".starts_with(&fold) => Some("authorization"),
+            Location::Cookie(_) if "cookie".starts_with(&fold) => Some("cookie"),
+            Location::Header(name) if folded(name).starts_with(&fold) => Some(name.as_str()),
+            _ => None,
+        });
+        match read {
+            Some("authorization" | "cookie") => {}
+            Some(_) if !self.keep_credential => return Some(prefix),
+            None => return Some(prefix),
+            Some(_) => {}
+        }
+        node.error_cure("covers a header that a credential is read from", "keep_credential decides whether it goes on");
+        None
+    }
+}
+
+fn folded(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
+}
+
+/// Text that may stand in a header as it is.
+fn header_text<'j>(node: &Node<'j>) -> Option<&'j str> {
+    let text = node.text()?;
+    if text.len() > MAX_TEXT {
+        node.error(format!("is longer than {MAX_TEXT} octets"));
+    } else if !text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+        node.error("a header value is visible ASCII and spaces");
+    } else if text.trim_matches(' ') != text {
+        node.error("begins or ends with a space, which hosts cut off");
+    } else {
+        return Some(text);
+    }
+    None
+}
+
+fn publish(node: &Node<'_>) -> Option<String> {
+    let prefix = node.text()?;
+    if prefix.len() > 32 || !prefix.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        node.error(format!("{} is not 1 to 32 letters, digits and _", quote(prefix)));
+    }
+    Some(String::from(prefix))
+}

@@ -1,0 +1,67 @@
+//! `Authorization: Bearer` (RFC 6750 section 2.1): exactly one value, whatever is in it.
+
+use crate::deny::Reason;
+
+const SCHEME: &[u8] = b"bearer";
+
+/// The value under the Bearer scheme. Another scheme, or no value, is no credential.
+///
+/// # Errors
+/// [`Reason::CredentialAmbiguous`] for several values, which some hosts join by commas;
+/// [`Reason::RequestMalformed`] for white space within the value.
+pub fn value(authorization: &[u8]) -> Result<Option<&[u8]>, Reason> {
+    let Some(value) = after_scheme(authorization) else {
+        return if is_bearer(authorization) { Err(Reason::CredentialAmbiguous) } else { Ok(None) };
+    };
+    match value {
+        [] => Ok(None),
+        _ if value.contains(&b',') => Err(Reason::CredentialAmbiguous),
+        _ if value.iter().any(u8::is_ascii_whitespace) => Err(Reason::RequestMalformed),
+        _ => Ok(Some(value)),
+    }
+}
+
+/// Whether any of the comma-separated parts of an Authorization header is of the Bearer scheme.
+pub fn is_bearer(authorization: &[u8]) -> bool {
+    authorization.split(|b| *b == b',').any(|part| after_scheme(part.trim_ascii()).is_some())
+}
+
+/// What follows the scheme and its spaces; `None` under another scheme.
+fn after_scheme(authorization: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = authorization.split_at_checked(SCHEME.len())?;
+    let separated = matches!(rest, [] | [b' ', ..]);
+    let value = || rest.iter().position(|b| *b != b' ').and_then(|at| rest.get(at..)).unwrap_or_default();
+    (scheme.eq_ignore_ascii_case(SCHEME) && separated).then(|| value().trim_ascii_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_one_value() {
+        for header in ["Bearer abc", "bearer abc", "BEARER   abc "] {
+            assert_eq!(value(header.as_bytes()), Ok(Some(b"abc".as_slice())), "{header}");
+        }
+        for header in [
+            "",
+            "Bearer",
+            "Bearer  ",
+            "Basic abc",
+            "Bearerabc",
+            "Bearer:abc",
+            "Bearer=abc",
+            "Bearer\tabc",
+            "Digest a=\"b\", c=d",
+        ] {
+            assert_eq!(value(header.as_bytes()), Ok(None), "{header}");
+        }
+        for header in ["Bearer a,b", "Bearer a,Bearer b", "Basic x,Bearer b", "Basic x, bearer b", "Bearer a, Basic x"]
+        {
+            assert_eq!(value(header.as_bytes()), Err(Reason::CredentialAmbiguous), "{header}");
+        }
+        for header in ["Bearer a b", "Bearer a\tb", "Bearer \ta"] {
+            assert_eq!(value(header.as_bytes()), Err(Reason::RequestMalformed), "{header}");
+        }
+    }
+}

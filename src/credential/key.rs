@@ -1,0 +1,92 @@
+//! API keys: found by the digest of what the caller shows, so that the policy holds no key.
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::deny::Reason;
+use crate::json::Json;
+use crate::time::Time;
+
+/// The octets a key may have.
+pub const LENGTH: std::ops::RangeInclusive<usize> = 16..=256;
+
+/// Somebody who calls with API keys.
+#[derive(Debug)]
+pub struct Client {
+    /// Its name in the policy.
+    pub name: String,
+    /// Its roles.
+    pub roles: Vec<String>,
+    /// Its scopes.
+    pub scopes: Vec<String>,
+    /// Its claims, in the shape of a token's.
+    pub claims: Json<'static>,
+}
+
+/// One key of a client.
+#[derive(Clone, Debug)]
+pub struct KeyRecord {
+    /// The SHA-256 digest of the key.
+    pub digest: [u8; 32],
+    /// The index of its client.
+    pub client: usize,
+    /// From when it counts.
+    pub not_before: Option<Time>,
+    /// From when it does not count any more.
+    pub expires: Option<Time>,
+}
+
+/// All clients of a policy, found by key.
+#[derive(Debug, Default)]
+pub struct Clients {
+    list: Vec<Client>,
+    keys: Vec<KeyRecord>,
+}
+
+impl Clients {
+    /// Takes clients, and keys whose digests differ.
+    pub fn new(list: Vec<Client>, mut keys: Vec<KeyRecord>) -> Self {
+        keys.sort_unstable_by_key(|key| key.digest);
+        Self { list, keys }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The clients in the order of the policy.
+    pub fn iter(&self) -> impl Iterator<Item = &Client> {
+        self.list.iter()
+    }
+
+    /// The client that a key belongs to, and its index.
+    ///
+    /// # Errors
+    /// [`Reason::KeyInvalid`] if nobody has it or it does not count yet, [`Reason::KeyExpired`] if it does not
+    /// count any more.
+    pub fn find(&self, key: &[u8], now: Time) -> Result<(usize, &Client), Reason> {
+        // Not worth a hash: no key of ours looks like this.
+        if !LENGTH.contains(&key.len()) || !key.iter().all(u8::is_ascii_graphic) {
+            return Err(Reason::KeyInvalid);
+        }
+        let digest = digest(key);
+        // The search compares digests, which tell a guesser nothing about keys; the last word is constant in time.
+        let at = self.keys.partition_point(|record| record.digest < digest);
+        let record =
+            self.keys.get(at).filter(|record| bool::from(record.digest.ct_eq(&digest))).ok_or(Reason::KeyInvalid)?;
+        if record.not_before.is_some_and(|not_before| now < not_before) {
+            return Err(Reason::KeyInvalid);
+        }
+        if record.expires.is_some_and(|expires| now >= expires) {
+            return Err(Reason::KeyExpired);
+        }
+        let client = self.list.get(record.client).ok_or(Reason::Internal)?;
+        Ok((record.client, client))
+    }
+}
+
+/// The digest under which a key is kept.
+pub fn digest(key: &[u8]) -> [u8; 32] {
+    Sha256::digest(key).into()
+}

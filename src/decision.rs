@@ -1,0 +1,104 @@
+//! The result of deciding: allowed or refused, for whom, by which route, and with which edits.
+
+use crate::deny::Reason;
+use crate::edit::Edits;
+use crate::identity::Identity;
+use crate::route::Route;
+
+/// What is to be done with a request.
+#[must_use = "a request whose decision is dropped is neither let through nor refused"]
+pub struct Decision<'a> {
+    /// Whether it passes.
+    pub verdict: Verdict,
+    /// The route that matched.
+    pub route: Option<&'a Route>,
+    /// Who the caller is, in the order that the route names them; empty for nobody.
+    pub identities: Vec<Identity<'a>>,
+    /// What must change on the way to the service. On refusal they are not used.
+    pub edits: Edits,
+    /// Which kinds of credential were shown, good or bad.
+    pub shown: Shown,
+}
+
+/// Whether a request passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It passes.
+    Allow,
+    /// It would be refused, but the policy only reports; it passes without identity.
+    Report(Denial),
+    /// It is refused.
+    Deny(Denial),
+}
+
+/// A refusal, with what its challenge needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// Why.
+    pub reason: Reason,
+    /// Whether the route takes tokens.
+    pub takes_token: bool,
+    /// Whether the route takes keys.
+    pub takes_key: bool,
+    /// The scopes that the route asks for, if they were missing.
+    pub scopes: Vec<String>,
+}
+
+/// Which kinds of credential a request showed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// A token.
+    pub token: bool,
+    /// An API key.
+    pub key: bool,
+}
+
+impl Shown {
+    /// The word in metrics: `none`, `jwt`, `key` or `jwt+key`.
+    pub const fn word(self) -> &'static str {
+        match (self.token, self.key) {
+            (false, false) => "none",
+            (true, false) => "jwt",
+            (false, true) => "key",
+            (true, true) => "jwt+key",
+        }
+    }
+}
+
+impl Verdict {
+    /// The word in metrics and filter state: `allow`, `report` or `deny`.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Verdict::Allow => "allow",
+            Verdict::Report(_) => "report",
+            Verdict::Deny(_) => "deny",
+        }
+    }
+
+    /// Why the request is, or would be, refused.
+    pub const fn reason(&self) -> Option<Reason> {
+        match self {
+            Verdict::Allow => None,
+            Verdict::Report(denial) | Verdict::Deny(denial) => Some(denial.reason),
+        }
+    }
+}
+
+/// Listens to the steps of a decision. The module listens to none, and then they cost nothing.
+pub trait Trace {
+    /// Takes note of a step, whose sentence is made only if somebody listens.
+    fn step(&mut self, sentence: impl FnOnce() -> String);
+}
+
+/// Listens to nothing.
+pub struct Silent;
+
+impl Trace for Silent {
+    fn step(&mut self, _sentence: impl FnOnce() -> String) {}
+}
+
+impl Trace for Vec<String> {
+    fn step(&mut self, sentence: impl FnOnce() -> String) {
+        self.push(sentence());
+    }
+}

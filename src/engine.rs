@@ -1,0 +1,208 @@
+//! Decides: route, credentials, conditions, edits. The heart of gatekey, and a pure function.
+
+use std::borrow::Cow;
+
+use crate::credential::read::{self, Found};
+use crate::decision::{Decision, Denial, Shown, Trace, Verdict};
+use crate::deny::Reason;
+use crate::edit::Edits;
+use crate::head::Head;
+use crate::identity::Identity;
+use crate::jose::{self, Memory};
+use crate::path::NormalPath;
+use crate::policy::{Mode, Policy, Routing};
+use crate::route::{self, Route, Target};
+use crate::rule::{Requirement, Rule};
+use crate::time::Time;
+
+/// Decides one request.
+///
+/// `memory` keeps the decoded claims that the decision refers to; it is made anew for each request.
+pub fn decide<'a>(
+    policy: &'a Policy,
+    head: &Head<'a>,
+    now: Time,
+    memory: &'a Memory,
+    trace: &mut impl Trace,
+) -> Decision<'a> {
+    let stripped = Edits::strip(&policy.upstream, head);
+    let mut case =
+        Case { policy, head, now, memory, trace, route: None, shown: Shown::default(), edits: stripped.clone() };
+    let outcome = case.judge();
+    let (route, shown) = (case.route, case.shown);
+    let refused = |verdict| Decision { verdict, route, identities: Vec::new(), edits: stripped, shown };
+    match outcome {
+        Ok(identities) => Decision { verdict: Verdict::Allow, route, identities, edits: case.edits, shown },
+        Err(denial) if policy.mode == Mode::Report => refused(Verdict::Report(denial)),
+        Err(denial) => refused(Verdict::Deny(denial)),
+    }
+}
+
+/// One request while it is decided.
+struct Case<'a, 'r, T> {
+    policy: &'a Policy,
+    head: &'r Head<'a>,
+    now: Time,
+    memory: &'a Memory,
+    trace: &'r mut T,
+    route: Option<&'a Route>,
+    shown: Shown,
+    edits: Edits,
+}
+
+impl<'a, T: Trace> Case<'a, '_, T> {
+    /// Who the caller is, in the order that the route names them.
+    fn judge(&mut self) -> Result<Vec<Identity<'a>>, Denial> {
+        let policy = self.policy;
+        let unrouted = |reason| Denial {
+            reason,
+            takes_token: !policy.issuers.is_empty(),
+            takes_key: !policy.clients.is_empty(),
+            scopes: Vec::new(),
+        };
+        let asked = requested_method(self.head);
+        let routes = match &policy.routing {
+            Routing::Everything(_) if policy.preflight && asked.is_some() => return Ok(self.pass_preflight()),
+            Routing::Everything(rule) => return self.meet(rule, &[]),
+            Routing::Table(routes) => routes,
+        };
+        let raw = self.head.first(":path").ok_or_else(|| unrouted(Reason::RequestMalformed))?;
+        let path = NormalPath::read(raw).map_err(|_| unrouted(Reason::PathAmbiguous))?;
+        self.trace.step(|| format!("the path is read as `{}`", path.display()));
+        let method = text(self.head.first(":method")).ok_or_else(|| unrouted(Reason::RequestMalformed))?;
+        let host = normal_host(routes, self.head).map_err(unrouted)?;
+        let target = |method| Target { method, path: &path, host: host.as_deref(), head: self.head };
+        if let Some((route, _)) = asked.and_then(|asked| route::first_match(routes, &target(asked)))
+            && (policy.preflight || route.preflight)
+        {
+            self.route = Some(route);
+            return Ok(self.pass_preflight());
+        }
+        let Some((route, captures)) = route::first_match(routes, &target(method)) else {
+            self.trace.step(|| String::from("no route matches"));
+            return Err(unrouted(Reason::NoRoute));
+        };
+        self.trace.step(|| format!("route `{}` matches", route.label));
+        self.route = Some(route);
+        self.meet(&route.rule, &captures)
+    }
+
+    fn pass_preflight(&mut self) -> Vec<Identity<'a>> {
+        self.trace.step(|| String::from("a CORS preflight passes without credential"));
+        self.hide_credentials();
+        Vec::new()
+    }
+
+    fn meet(&mut self, rule: &'a Rule, captures: &[(&str, Cow<'_, str>)]) -> Result<Vec<Identity<'a>>, Denial> {
+        let requirement = match rule {
+            Rule::Public => {
+                self.trace.step(|| String::from("the route is public"));
+                self.hide_credentials();
+                return Ok(Vec::new());
+            }
+            Rule::Require(requirement) => requirement,
+        };
+        self.satisfy(requirement, captures).map_err(|reason| {
+            self.trace.step(|| format!("refused: {}", reason.word()));
+            Denial {
+                reason,
+                takes_token: requirement.wants_token(),
+                takes_key: requirement.wants_key(),
+                scopes: if reason == Reason::ScopeMissing { requirement.scopes.clone() } else { Vec::new() },
+            }
+        })
+    }
+
+    fn satisfy(
+        &mut self,
+        wanted: &'a Requirement,
+        captures: &[(&str, Cow<'_, str>)],
+    ) -> Result<Vec<Identity<'a>>, Reason> {
+        let found = read::read(&self.policy.read, wanted.wants_token(), wanted.wants_key(), self.head)?;
+        self.shown = Shown { token: found.token.is_some(), key: found.key.is_some() };
+        if self.shown == Shown::default() {
+            if wanted.optional {
+                self.trace.step(|| String::from("no credential is shown, and none is needed"));
+                self.hide_credentials();
+                return Ok(Vec::new());
+            }
+            return Err(Reason::CredentialMissing);
+        }
+        let identities = wanted.admit(self.verify(&found)?)?;
+        if let Some(reason) = wanted.unmet(&identities, captures) {
+            return Err(reason);
+        }
+        let upstream = &self.policy.upstream;
+        self.edits.identify(upstream, &identities, captures).map_err(|_| {
+            self.trace.step(|| String::from("a value for a header has control characters or is too long"));
+            Reason::ClaimMismatch
+        })?;
+        self.hide_credentials();
+        Ok(identities)
+    }
+
+    /// Verifies everything that was shown; one bad credential spoils the rest.
+    fn verify(&mut self, found: &Found<'_>) -> Result<Vec<Identity<'a>>, Reason> {
+        if self.now < Time::FLOOR {
+            self.trace.step(|| String::from("the clock cannot be right"));
+            return Err(Reason::Internal);
+        }
+        let mut identities = Vec::with_capacity(2);
+        if let Some(token) = &found.token {
+            identities.push(self.verify_token(token)?);
+        }
+        if let Some(key) = &found.key {
+            let (index, client) = self.policy.clients.find(key, self.now)?;
+            self.trace.step(|| format!("the key is one of client `{}`", client.name));
+            if self.policy.revoked.has_client(Some(&client.name)) {
+                return Err(Reason::KeyRevoked);
+            }
+            identities.push(Identity::from_key(index, client));
+        }
+        Ok(identities)
+    }
+
+    fn verify_token(&mut self, token: &[u8]) -> Result<Identity<'a>, Reason> {
+        let policy = self.policy;
+        let verified = jose::verify(token, &policy.issuers, self.now, self.memory, self.trace)?;
+        let issuer = policy.issuers.get(verified.issuer).ok_or(Reason::Internal)?;
+        let identity =
+            Identity::from_token(verified.issuer, issuer, verified.claims).map_err(|_| Reason::ClaimMismatch)?;
+        if policy.revoked.has_token(identity.jti(), identity.sub(), identity.client()) {
+            return Err(Reason::TokenRevoked);
+        }
+        Ok(identity)
+    }
+
+    /// A request that is only watched goes on as it came, credential and all.
+    fn hide_credentials(&mut self) {
+        if !self.policy.upstream.keep_credential && self.policy.mode == Mode::Enforce {
+            self.edits.hide_credentials(&self.policy.read, self.head);
+        }
+    }
+}
+
+/// The method that a genuine CORS preflight asks for (Fetch standard, CORS-preflight request): OPTIONS
+/// with one origin and one method.
+fn requested_method<'a>(head: &Head<'a>) -> Option<&'a str> {
+    if head.first(":method") != Some(b"OPTIONS") {
+        return None;
+    }
+    let several = |b: &u8| *b == b',' || b.is_ascii_whitespace();
+    let one = |name| head.only(name).filter(|value| !value.iter().any(several));
+    one("origin")?;
+    text(one("access-control-request-method"))
+}
+
+/// The normalised host, if any route looks at it and the request has one.
+fn normal_host(routes: &[Route], head: &Head<'_>) -> Result<Option<String>, Reason> {
+    if routes.iter().all(|route| route.hosts.is_empty()) {
+        return Ok(None);
+    }
+    let normal = |host| route::normal_host(host).ok_or(Reason::RequestMalformed);
+    head.host().map(normal).transpose()
+}
+
+fn text(octets: Option<&[u8]>) -> Option<&str> {
+    octets.and_then(|octets| str::from_utf8(octets).ok()).filter(|text| !text.is_empty())
+}

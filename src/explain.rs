@@ -1,0 +1,131 @@
+//! Explains one decision in full: what was read, which route matched, what was checked, what would change.
+
+use crate::decision::Verdict;
+use crate::edit::Edits;
+use crate::engine;
+use crate::head::Head;
+use crate::identity::Identity;
+use crate::jose::Memory;
+use crate::json::Json;
+use crate::policy::Policy;
+use crate::reply::{Asked, Reply, is_grpc};
+use crate::time::Time;
+
+/// A decision with everything that led to it.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// `allow`, `deny`, or `report` for a refusal that is only reported.
+    pub decision: &'static str,
+    /// The status of the refusal, or 200.
+    pub status: u16,
+    /// The word for the reason of a refusal, reported ones included.
+    pub reason: Option<&'static str>,
+    /// The label of the route that matched.
+    pub route: Option<String>,
+    /// Who the caller is: one member per field that is known. With several credentials, the first.
+    pub identity: Json<'static>,
+    /// The other identities, where the route asks for several.
+    pub others: Vec<Json<'static>>,
+    /// Headers set for the service.
+    pub set: Vec<(String, String)>,
+    /// Headers of this request that the service does not get to see as they came.
+    pub removed: Vec<String>,
+    /// What was done, in order.
+    pub steps: Vec<String>,
+    /// The answer to the caller, if refused.
+    pub reply: Option<Reply>,
+    /// The edits, if it passes.
+    pub edits: Edits,
+}
+
+/// Decides a request and tells how.
+pub fn explain(policy: &Policy, head: &Head<'_>, now: Time) -> Explanation {
+    let memory = Memory::default();
+    let mut steps = Vec::new();
+    let decision = engine::decide(policy, head, now, &memory, &mut steps);
+    let asked = Asked { id: head.first("x-request-id"), grpc: head.first("content-type").is_some_and(is_grpc) };
+    let reply = match &decision.verdict {
+        Verdict::Deny(denial) => Some(Reply::new(denial, policy.deny_style(), asked)),
+        Verdict::Allow | Verdict::Report(_) => None,
+    };
+    let edits = decision.edits;
+    let mut identities = decision.identities.iter().map(describe);
+    let set = edits.set.iter().map(|(name, value)| (name.clone(), lossy(value)));
+    Explanation {
+        decision: decision.verdict.word(),
+        status: reply.as_ref().map_or(200, |reply| reply.status),
+        reason: decision.verdict.reason().map(|reason| reason.word()),
+        route: decision.route.map(|route| route.label.clone()),
+        identity: identities.next().unwrap_or(Json::Null),
+        others: identities.collect(),
+        set: if reply.is_none() { set.collect() } else { Vec::new() },
+        removed: if reply.is_none() { removed(&edits, head) } else { Vec::new() },
+        steps,
+        reply,
+        edits,
+    }
+}
+
+impl Explanation {
+    /// The explanation as a JSON object; `id` is handed through.
+    pub fn to_json(&self, id: Json<'static>) -> Json<'static> {
+        let text = |text: &str| Json::Str(String::from(text).into());
+        let optional = |value: Option<&str>| value.map_or(Json::Null, text);
+        let list = |items: &[String]| Json::Array(items.iter().map(|item| text(item)).collect());
+        let set = self.set.iter().map(|(name, value)| (name.clone().into(), text(value)));
+        let mut members = vec![
+            ("id".into(), id),
+            ("decision".into(), text(if self.reply.is_some() { "deny" } else { "allow" })),
+            ("status".into(), Json::Int(i128::from(self.status))),
+            ("reason".into(), optional(self.reason)),
+            ("route".into(), optional(self.route.as_deref())),
+            ("identity".into(), self.identity.clone()),
+        ];
+        if self.decision == "report" {
+            members.push(("reported".into(), Json::Bool(true)));
+        }
+        if !self.others.is_empty() {
+            members.push(("others".into(), Json::Array(self.others.clone())));
+        }
+        members.push(("set".into(), Json::Object(set.collect())));
+        members.push(("removed".into(), list(&self.removed)));
+        members.push(("steps".into(), list(&self.steps)));
+        Json::Object(members)
+    }
+}
+
+/// The names of the request's own headers that are removed or overwritten, `:path` for a changed query.
+fn removed(edits: &Edits, head: &Head<'_>) -> Vec<String> {
+    let changed = |name: &[u8]| {
+        edits.remove.iter().any(|n| n.eq_ignore_ascii_case(name))
+            || edits.set.iter().any(|(n, _)| n.as_bytes().eq_ignore_ascii_case(name))
+            || (name == b":path" && edits.target.is_some())
+    };
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in head.pairs.iter().filter(|(name, _)| changed(name)) {
+        let name = lossy(name).to_ascii_lowercase();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn describe(identity: &Identity<'_>) -> Json<'static> {
+    let text = |text: &str| Json::Str(String::from(text).into());
+    let list = |items: &[String]| Json::Array(items.iter().map(|item| text(item)).collect());
+    let mut members = vec![("method".into(), text(identity.method())), ("name".into(), text(identity.name()))];
+    for (name, value) in [("sub", identity.sub()), ("client", identity.client()), ("issuer", identity.issuer())] {
+        if let Some(value) = value {
+            members.push((name.into(), text(value)));
+        }
+    }
+    members.push(("roles".into(), list(identity.roles())));
+    members.push(("scopes".into(), list(identity.scopes())));
+    members.push(("claims".into(), identity.claims().clone().into_owned()));
+    Json::Object(members)
+}
+
+fn lossy(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}

@@ -1,0 +1,150 @@
+//! Who the caller is: the same view of every kind of credential.
+
+use crate::credential::key::Client;
+use crate::jose::Claims;
+use crate::jose::issuer::Issuer;
+use crate::json::Json;
+
+/// A verified caller.
+pub struct Identity<'a> {
+    source: Source<'a>,
+}
+
+enum Source<'a> {
+    Token { index: usize, issuer: &'a Issuer, claims: Claims<'a>, roles: Vec<String>, scopes: Vec<String> },
+    Key { index: usize, client: &'a Client },
+}
+
+/// A claim where roles or scopes should be holds something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnfitClaim;
+
+impl<'a> Identity<'a> {
+    /// The bearer of a verified token.
+    ///
+    /// # Errors
+    /// [`UnfitClaim`] if the claim that should hold roles or scopes is neither text nor a list of texts.
+    pub fn from_token(index: usize, issuer: &'a Issuer, claims: Claims<'a>) -> Result<Self, UnfitClaim> {
+        let roles = match issuer.roles.find(claims.json()) {
+            Some(Json::Str(role)) => vec![String::from(role.as_ref())],
+            other => list_of(other)?,
+        };
+        let found = match &issuer.scopes {
+            Some(path) => path.find(claims.json()),
+            None => claims.json().get("scope").or_else(|| claims.json().get("scp")),
+        };
+        let scopes = match found {
+            // RFC 8693 section 4.2: a list with single spaces.
+            Some(Json::Str(list)) => list.split(' ').filter(|scope| !scope.is_empty()).map(String::from).collect(),
+            other => list_of(other)?,
+        };
+        Ok(Self { source: Source::Token { index, issuer, claims, roles, scopes } })
+    }
+
+    /// The bearer of a client's key.
+    pub fn from_key(index: usize, client: &'a Client) -> Self {
+        Self { source: Source::Key { index, client } }
+    }
+
+    /// `jwt` or `key`.
+    pub fn method(&self) -> &'static str {
+        match self.source {
+            Source::Token { .. } => "jwt",
+            Source::Key { .. } => "key",
+        }
+    }
+
+    /// Whether this came from a token.
+    pub fn is_token(&self) -> bool {
+        matches!(self.source, Source::Token { .. })
+    }
+
+    /// The name of the issuer or client in the policy.
+    pub fn name(&self) -> &str {
+        match &self.source {
+            Source::Token { issuer, .. } => &issuer.name,
+            Source::Key { client, .. } => &client.name,
+        }
+    }
+
+    /// The index of the issuer, for tokens.
+    pub fn issuer_index(&self) -> Option<usize> {
+        match self.source {
+            Source::Token { index, .. } => Some(index),
+            Source::Key { .. } => None,
+        }
+    }
+
+    /// The index of the client, for keys.
+    pub fn client_index(&self) -> Option<usize> {
+        match self.source {
+            Source::Token { .. } => None,
+            Source::Key { index, .. } => Some(index),
+        }
+    }
+
+    /// The claims of the token, or those that the policy gives the client.
+    pub fn claims(&self) -> &Json<'_> {
+        match &self.source {
+            Source::Token { claims, .. } => claims.json(),
+            Source::Key { client, .. } => &client.claims,
+        }
+    }
+
+    /// The subject, for tokens.
+    pub fn sub(&self) -> Option<&str> {
+        self.token_claim("sub")
+    }
+
+    /// The token's id.
+    pub fn jti(&self) -> Option<&str> {
+        self.token_claim("jti")
+    }
+
+    /// The client: `client_id`, else `azp` of a token; the name of the key's client.
+    pub fn client(&self) -> Option<&str> {
+        match &self.source {
+            Source::Token { .. } => self.token_claim("client_id").or_else(|| self.token_claim("azp")),
+            Source::Key { client, .. } => Some(&client.name),
+        }
+    }
+
+    /// The `iss` of the token.
+    pub fn issuer(&self) -> Option<&str> {
+        self.token_claim("iss")
+    }
+
+    /// The roles.
+    pub fn roles(&self) -> &[String] {
+        match &self.source {
+            Source::Token { roles, .. } => roles,
+            Source::Key { client, .. } => &client.roles,
+        }
+    }
+
+    /// The scopes.
+    pub fn scopes(&self) -> &[String] {
+        match &self.source {
+            Source::Token { scopes, .. } => scopes,
+            Source::Key { client, .. } => &client.scopes,
+        }
+    }
+
+    fn token_claim(&self, name: &str) -> Option<&str> {
+        match &self.source {
+            Source::Token { claims, .. } => claims.json().get(name).and_then(Json::as_str),
+            Source::Key { .. } => None,
+        }
+    }
+}
+
+/// The texts of a list; nothing where there is nothing.
+fn list_of(value: Option<&Json<'_>>) -> Result<Vec<String>, UnfitClaim> {
+    match value {
+        None => Ok(Vec::new()),
+        Some(Json::Array(items)) => {
+            items.iter().map(|item| item.as_str().map(String::from).ok_or(UnfitClaim)).collect()
+        }
+        Some(_) => Err(UnfitClaim),
+    }
+}

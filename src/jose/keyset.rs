@@ -1,0 +1,41 @@
+//! The keys of one issuer, found by key id and algorithm; never shared between issuers.
+
+use super::alg::{Alg, Verifier};
+
+/// The most keys that are tried for one token.
+pub const MAX_CANDIDATES: usize = 8;
+
+/// A verification key and its id.
+pub struct Key {
+    /// The key id (RFC 7515 section 4.1.4). A key without one is a candidate whatever the token names.
+    pub kid: Option<String>,
+    /// The key, bound to its algorithm.
+    pub verifier: Box<dyn Verifier>,
+}
+
+/// The keys of one issuer.
+#[derive(Default)]
+pub struct KeySet {
+    keys: Vec<Key>,
+}
+
+impl KeySet {
+    /// Takes the keys in the order in which they are to be tried.
+    pub fn new(keys: Vec<Key>) -> Self {
+        Self { keys }
+    }
+
+    /// The keys that may have signed a token with this header, at most [`MAX_CANDIDATES`].
+    pub fn candidates<'k>(&'k self, kid: Option<&'k str>, alg: Alg) -> impl Iterator<Item = &'k dyn Verifier> + 'k {
+        let named = move |key: &&Key| match (&key.kid, kid) {
+            (Some(own), Some(wanted)) => own == wanted,
+            _ => true,
+        };
+        self.keys
+            .iter()
+            .filter(named)
+            .map(|key| key.verifier.as_ref())
+            .filter(move |verifier| verifier.alg() == alg)
+            .take(MAX_CANDIDATES)
+    }
+}

@@ -1,0 +1,110 @@
+//! The compiled policy: immutable, made only by `config`, shared by every request.
+
+use crate::credential::key::Clients;
+use crate::credential::{Location, Read};
+use crate::deny::DenyStyle;
+use crate::jose::issuer::Issuers;
+use crate::revoke::Revoked;
+use crate::route::Route;
+use crate::rule::Rule;
+use crate::upstream::Upstream;
+
+/// A policy, ready to decide.
+pub struct Policy {
+    pub(crate) mode: Mode,
+    pub(crate) issuers: Issuers,
+    pub(crate) clients: Clients,
+    pub(crate) read: Read,
+    pub(crate) routing: Routing,
+    pub(crate) upstream: Upstream,
+    pub(crate) revoked: Revoked,
+    pub(crate) deny: DenyStyle,
+    /// Whether genuine CORS preflights pass on every route.
+    pub(crate) preflight: bool,
+    /// Names the policy in the start line: a digest of its canonical form without secrets.
+    pub(crate) digest: String,
+}
+
+/// What a refusal does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The caller is refused.
+    Enforce,
+    /// The refusal is logged and counted, and the request passes without identity.
+    Report,
+}
+
+/// How a request finds its rule.
+pub enum Routing {
+    /// One rule for all; the path is not looked at.
+    Everything(Rule),
+    /// The first route that matches; none is a refusal.
+    Table(Vec<Route>),
+}
+
+impl Policy {
+    /// Whether refusals are enforced or only reported.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// 16 hexadecimal digits that name the policy without telling its secrets.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The names under which filter state is published, if it is.
+    pub fn publish(&self) -> Option<&str> {
+        self.upstream.publish.as_deref()
+    }
+
+    /// Whether a header of this name, in any spelling, is removed from every request.
+    pub fn owns(&self, name: &[u8]) -> bool {
+        self.upstream.strip.covers(name)
+    }
+
+    /// Whether headers are removed by the beginning of their names, which a host must list them for.
+    pub fn strips_by_prefix(&self) -> bool {
+        self.upstream.strip.has_prefixes()
+    }
+
+    /// Where credentials are looked for.
+    pub fn read(&self) -> &Read {
+        &self.read
+    }
+
+    /// How refusals look.
+    pub fn deny_style(&self) -> &DenyStyle {
+        &self.deny
+    }
+
+    /// How many routes there are.
+    pub fn routes(&self) -> &[Route] {
+        match &self.routing {
+            Routing::Everything(_) => &[],
+            Routing::Table(routes) => routes,
+        }
+    }
+
+    /// The request headers that a decision can depend on, lower-case, pseudo headers left out; for hosts
+    /// that cannot list headers. Cookie and Authorization are there only if a credential is read from them.
+    pub fn wanted_headers(&self) -> Vec<&str> {
+        let mut names = vec!["connection"];
+        for location in self.read.locations() {
+            match location {
+                Location::Bearer => names.push("authorization"),
+                Location::Header(name) => names.push(name),
+                Location::Cookie(_) => names.push("cookie"),
+                Location::Query(_) => {}
+            }
+        }
+        let routes = self.routes();
+        if self.preflight || routes.iter().any(|route| route.preflight) {
+            names.extend(["origin", "access-control-request-method"]);
+        }
+        names.extend(routes.iter().flat_map(|route| &route.headers).map(|header| header.name.as_str()));
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}

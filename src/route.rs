@@ -1,0 +1,171 @@
+//! The route table: which rule a request meets. Routes are tried in order; the first match decides.
+
+use std::borrow::Cow;
+
+use crate::head::Head;
+use crate::path::{NormalPath, Pattern};
+use crate::rule::Rule;
+
+/// One route: what it matches, and its rule.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name in logs, metrics and explanations: the `name` given, else `routes[N]`.
+    pub label: String,
+    /// One of these paths; empty for any.
+    pub paths: Vec<Pattern>,
+    /// One of these methods, compared with case; empty for any.
+    pub methods: Vec<String>,
+    /// One of these hosts; empty for any.
+    pub hosts: Vec<HostPattern>,
+    /// All of these headers.
+    pub headers: Vec<HeaderPattern>,
+    /// Whether a CORS preflight for this route passes without credential.
+    pub preflight: bool,
+    /// Who may pass.
+    pub rule: Rule,
+}
+
+/// A host a route matches.
+#[derive(Debug, PartialEq, Eq)]
+pub enum HostPattern {
+    /// This host, lower-case.
+    Exact(String),
+    /// Every host below this one: the text begins with a dot.
+    Below(String),
+}
+
+/// A header a route matches: it must be there, and every value of it must be one of these.
+#[derive(Debug)]
+pub struct HeaderPattern {
+    /// Lower-case name.
+    pub name: String,
+    /// The values allowed.
+    pub one_of: Vec<String>,
+}
+
+/// What a request is matched by.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'r> {
+    /// The method, or the one that a preflight asks for.
+    pub method: &'r str,
+    /// The normalised path.
+    pub path: &'r NormalPath<'r>,
+    /// The normalised host, if there is one.
+    pub host: Option<&'r str>,
+    /// All headers.
+    pub head: &'r Head<'r>,
+}
+
+/// The first route that matches, with what its path captured.
+pub type Hit<'p, 'r> = (&'p Route, Captures<'p, 'r>);
+
+/// Names of the pattern, and the segments of the request that they stand for.
+pub type Captures<'p, 'r> = Vec<(&'p str, Cow<'r, str>)>;
+
+/// The first route that matches.
+pub fn first_match<'p, 'r>(routes: &'p [Route], target: &Target<'r>) -> Option<Hit<'p, 'r>> {
+    routes.iter().find_map(|route| route.matches(target).map(|captures| (route, captures)))
+}
+
+impl Route {
+    fn matches<'p, 'r>(&'p self, target: &Target<'r>) -> Option<Captures<'p, 'r>> {
+        if !self.methods.is_empty() && !self.methods.iter().any(|m| m == target.method) {
+            return None;
+        }
+        if !self.hosts.is_empty() && !target.host.is_some_and(|host| self.hosts.iter().any(|h| h.matches(host))) {
+            return None;
+        }
+        if !self.headers.iter().all(|header| header.matches(target.head)) {
+            return None;
+        }
+        if self.paths.is_empty() {
+            return Some(Vec::new());
+        }
+        self.paths.iter().find_map(|pattern| pattern.matches(target.path))
+    }
+}
+
+impl HostPattern {
+    /// Reads `orders.example.com` or `*.example.com`, in any case.
+    ///
+    /// # Errors
+    /// A sentence about what is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        const FORM: &str = "a host is written orders.example.com or *.example.com, without port";
+        let text = text.to_ascii_lowercase();
+        let (name, pattern) = match text.strip_prefix('*') {
+            Some(below) => (below.strip_prefix('.').ok_or(FORM)?, Self::Below(String::from(below))),
+            None => (text.as_str(), Self::Exact(text.clone())),
+        };
+        match normal_host(name.as_bytes()) {
+            Some(normal) if normal == name => Ok(pattern),
+            _ => Err(FORM),
+        }
+    }
+
+    fn matches(&self, host: &str) -> bool {
+        match self {
+            Self::Exact(name) => name == host,
+            Self::Below(suffix) => host.len() > suffix.len() && host.ends_with(suffix.as_str()),
+        }
+    }
+}
+
+impl HeaderPattern {
+    fn matches(&self, head: &Head<'_>) -> bool {
+        let mut values = head.values(&self.name).peekable();
+        values.peek().is_some() && values.all(|value| self.one_of.iter().any(|text| text.as_bytes() == value))
+    }
+}
+
+/// A host in lower case, without port and trailing dot; `None` if it holds anything a host name has not.
+pub fn normal_host(host: &[u8]) -> Option<String> {
+    let text = str::from_utf8(host).ok()?;
+    let (name, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((_, port)) => (text.strip_suffix(port)?, port.strip_prefix(':').or(port.is_empty().then_some(""))?),
+        None => text.split_once(':').unwrap_or((text, "")),
+    };
+    if !port.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let literal = name.starts_with('[');
+    let plain = |b: u8| {
+        b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_') || (literal && matches!(b, b'[' | b']' | b':'))
+    };
+    (!name.is_empty() && name.bytes().all(plain)).then(|| name.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalises_hosts() {
+        for (host, expected) in [
+            ("Orders.Example.com:8443", Some("orders.example.com")),
+            ("a.b.", Some("a.b")),
+            ("[::1]:80", Some("[::1]")),
+            ("[::1]", Some("[::1]")),
+            ("a@b", None),
+            ("", None),
+            ("a:b", None),
+            ("a:1:2", None),
+            ("[::1]x", None),
+            ("a/b", None),
+            (".", None),
+        ] {
+            assert_eq!(normal_host(host.as_bytes()).as_deref(), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn matches_hosts() {
+        let below = HostPattern::parse("*.Example.com").unwrap();
+        assert!(below.matches("a.example.com") && below.matches("a.b.example.com"));
+        assert!(!below.matches("example.com") && !below.matches(".example.com") && !below.matches("badexample.com"));
+        for text in ["", "*", "*.", "*example.com", "a:80", "a.*.b", "a."] {
+            assert!(HostPattern::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Envoy and everything built on it: one read of all headers, the host's clock, filter state.
+
+use super::abi::{self, Failure, Map};
+use super::host::{HeadOctets, Host, millis};
+use crate::edit::Target;
+use crate::policy::Policy;
+use crate::time::Time;
+
+/// Envoy.
+pub(super) struct Envoy;
+
+impl Host for Envoy {
+    fn describe(&self) -> &'static str {
+        "envoy (clock, header list, filter state)"
+    }
+
+    fn now(&self) -> Result<Time, Failure> {
+        abi::host_time().map(millis)
+    }
+
+    fn objection(&self, _policy: &Policy) -> Option<&'static str> {
+        None
+    }
+
+    // Only the whole map shows headers that stand twice; it costs less than two single reads.
+    fn head(&self, _policy: &Policy) -> Result<HeadOctets, Failure> {
+        abi::header_map(Map::Request).map(HeadOctets::Map)
+    }
+
+    fn retarget(&self, target: &Target) -> Result<(), Failure> {
+        abi::replace_header(":path", &target.path)
+    }
+
+    fn request_id(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn speaks_grpc(&self) -> bool {
+        true
+    }
+
+    // A name of one segment becomes the filter state `wasm.<name>`. If it is not kept, whoever relies on
+    // it finds nothing and refuses.
+    fn publish(&self, name: &str, value: &str) {
+        let _ = abi::set_property(name, value.as_bytes());
+    }
+}

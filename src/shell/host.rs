@@ -1,0 +1,69 @@
+//! What the two kinds of host do differently, behind one trait; which one this is, is found out once.
+
+use super::abi::{self, Failure};
+use super::envoy::Envoy;
+use super::nginx::Nginx;
+use crate::edit::Target;
+use crate::policy::Policy;
+use crate::reply::Reply;
+use crate::time::Time;
+
+/// A request head in the octets that the host gave.
+pub(super) enum HeadOctets {
+    /// The whole header map, in the host's form.
+    Map(Vec<u8>),
+    /// The headers that were asked for by name.
+    Named(Vec<(String, Vec<u8>)>),
+}
+
+/// What differs between hosts.
+pub(super) trait Host {
+    /// What this host can do, for the start line.
+    fn describe(&self) -> &'static str;
+
+    /// The wall clock.
+    fn now(&self) -> Result<Time, Failure>;
+
+    /// Why this policy cannot be carried out here, if it cannot.
+    fn objection(&self, policy: &Policy) -> Option<&'static str>;
+
+    /// The request head, as far as the policy looks at it.
+    fn head(&self, policy: &Policy) -> Result<HeadOctets, Failure>;
+
+    /// Replaces the request target by one that lost a query parameter.
+    fn retarget(&self, target: &Target) -> Result<(), Failure>;
+
+    /// The id under which the host logs the request, where it does not stand in the head.
+    fn request_id(&self) -> Option<Vec<u8>>;
+
+    /// Whether gRPC calls are answered with a gRPC status.
+    fn speaks_grpc(&self) -> bool;
+
+    /// Tells other filters and logs, where there is a way.
+    fn publish(&self, name: &str, value: &str);
+}
+
+/// Finds out which host this is. One that knows the time by the ABI's own call also lists headers and
+/// keeps filter state; the other is built on nginx, where listing headers can end the worker.
+pub(super) fn detect() -> Box<dyn Host> {
+    match abi::host_time() {
+        Ok(_) => Box::new(Envoy),
+        Err(_) => Box::new(Nginx),
+    }
+}
+
+/// Milliseconds from the nanoseconds of a clock.
+pub(super) fn millis(nanoseconds: u64) -> Time {
+    Time::from_millis(i64::try_from(nanoseconds / 1_000_000).unwrap_or(i64::MAX))
+}
+
+/// Answers the caller. Should the host refuse the answer, it gets a bare one: a request that is paused
+/// without any answer hangs, and one that is not paused passes.
+pub(super) fn answer(reply: &Reply) {
+    let pairs: Vec<(&[u8], &[u8])> =
+        reply.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    let headers = crate::head::write_map(&pairs).unwrap_or_default();
+    if abi::reply(reply.status, &reply.details, &headers, &reply.body, reply.grpc_status).is_err() {
+        let _ = abi::reply(reply.status, "", &[], &reply.body, None);
+    }
+}

@@ -1,0 +1,72 @@
+//! APISIX and other hosts on nginx: headers by name, properties of one segment, the WASI clock.
+
+use super::abi::{self, Failure};
+use super::host::{HeadOctets, Host, millis};
+use crate::edit::Target;
+use crate::policy::Policy;
+use crate::time::Time;
+
+/// nginx with the wasm module of APISIX. To list all headers or to ask for `:authority` can end its worker.
+pub(super) struct Nginx;
+
+impl Host for Nginx {
+    fn describe(&self) -> &'static str {
+        "nginx (headers by name, WASI clock; no filter state, no metrics)"
+    }
+
+    fn now(&self) -> Result<Time, Failure> {
+        abi::wasi_time().map(millis)
+    }
+
+    fn objection(&self, policy: &Policy) -> Option<&'static str> {
+        policy
+            .strips_by_prefix()
+            .then_some("upstream.strip: this host cannot list headers, so a prefix cannot be removed; name the headers")
+    }
+
+    fn head(&self, policy: &Policy) -> Result<HeadOctets, Failure> {
+        let mut pairs = Vec::new();
+        for name in [":method", ":path", "host"].into_iter().chain(policy.wanted_headers()) {
+            for value in values(name)? {
+                pairs.push((String::from(name), value));
+            }
+        }
+        Ok(HeadOctets::Named(pairs))
+    }
+
+    // A new `:path` would have its question mark escaped; the query is a variable of its own.
+    fn retarget(&self, target: &Target) -> Result<(), Failure> {
+        abi::set_property("args", &target.query)
+    }
+
+    fn request_id(&self) -> Option<Vec<u8>> {
+        abi::property("request_id").ok()
+    }
+
+    // The ABI's gRPC answer does not work here. Clients read the HTTP status instead.
+    fn speaks_grpc(&self) -> bool {
+        false
+    }
+
+    fn publish(&self, _name: &str, _value: &str) {}
+}
+
+/// The values of a header. The host tells the first; its variable tells them joined. Where these differ
+/// there is more than one, and how many does not matter.
+fn values(name: &str) -> Result<Vec<Vec<u8>>, Failure> {
+    let first = match abi::header(name) {
+        Ok(value) => value,
+        Err(Failure::NotFound) => return Ok(Vec::new()),
+        Err(Failure::Refused) => return Err(Failure::Refused),
+    };
+    if name.starts_with(':') {
+        return Ok(vec![first]);
+    }
+    match abi::property(&format!("http_{}", name.replace('-', "_"))) {
+        // Several Cookie headers mean the same as one (RFC 6265 section 5.4 lets a client send one only).
+        Ok(joined) if name == "cookie" => Ok(vec![joined]),
+        Ok(joined) if joined != first => Ok(vec![first, joined]),
+        Ok(_) | Err(Failure::NotFound) => Ok(vec![first]),
+        Err(Failure::Refused) => Err(Failure::Refused),
+    }
+}

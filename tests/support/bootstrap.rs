@@ -1,0 +1,121 @@
+//! The configuration of the Envoy under test.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::envoy::{AfterTrap, Setup};
+
+/// The bootstrap configuration: an echo cluster and one listener per policy.
+pub fn bootstrap(setup: &Setup, folder: &Path) -> Value {
+    let listeners: Vec<Value> = setup.policies.iter().enumerate().map(|(i, p)| listener(setup, folder, i, p)).collect();
+    let loopback = |port: u16| json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } });
+    let tag = |name: &str| json!({ "tag_name": name, "regex": format!("(\\.{name}=([^.]*))") });
+    json!({
+        "admin": { "address": loopback(0) },
+        "stats_config": { "stats_tags": [tag("result"), tag("reason"), tag("credential"), tag("route")] },
+        "static_resources": {
+            "listeners": listeners,
+            "clusters": [{
+                "name": "echo",
+                "type": "STATIC",
+                "connect_timeout": "5s",
+                "typed_extension_protocol_options": {
+                    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                        "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
+                    },
+                },
+                "load_assignment": {
+                    "cluster_name": "echo",
+                    "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": loopback(setup.upstream.port()) } }] }],
+                },
+            }],
+        },
+    })
+}
+
+/// Every other policy goes in as octets, the rest as text, so that both ways are covered. (A `Struct`
+/// would reach the module as protobuf, not as JSON.)
+fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String, Value)) -> Value {
+    let configuration = if index % 2 == 1 {
+        let value = STANDARD.encode(policy.to_string());
+        json!({ "@type": "type.googleapis.com/google.protobuf.BytesValue", "value": value })
+    } else {
+        json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": policy.to_string() })
+    };
+    let env: BTreeMap<&String, &String> = setup.env.iter().map(|(name, value)| (name, value)).collect();
+    let failure_policy = match setup.after_trap {
+        AfterTrap::FailClosed => "FAIL_CLOSED",
+        AfterTrap::FailReload => "FAIL_RELOAD",
+    };
+    let state = |name: &str| format!("%FILTER_STATE(wasm.auth_{name}:PLAIN)%");
+    json!({
+        "name": name,
+        "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } },
+        "filter_chains": [{ "filters": [{
+            "name": "hcm",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+                "stat_prefix": name,
+                "max_request_headers_kb": 96,
+                "common_http_protocol_options": { "max_headers_count": 1000 },
+                "http_protocol_options": {
+                    "accept_http_10": true,
+                    "default_host_for_http_10": "gatekey.test",
+                    "enable_trailers": true,
+                },
+                "access_log": [{
+                    "name": "file",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                        "path": folder.join("access.log").display().to_string(),
+                        "log_format": { "json_format": {
+                            "peer": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
+                            "status": "%RESPONSE_CODE%",
+                            "details": "%RESPONSE_CODE_DETAILS%",
+                            "auth_result": state("result"),
+                            "auth_reason": state("reason"),
+                            "auth_method": state("method"),
+                            "auth_name": state("name"),
+                            "auth_sub": state("sub"),
+                            "auth_client": state("client"),
+                        } },
+                    },
+                }],
+                "route_config": { "virtual_hosts": [{
+                    "name": "all",
+                    "domains": ["*"],
+                    "routes": [{ "match": { "prefix": "" }, "route": { "cluster": "echo" } }],
+                }] },
+                "http_filters": [
+                    {
+                        "name": "gatekey",
+                        "typed_config": {
+                            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                            "config": {
+                                "name": name,
+                                "root_id": name,
+                                "failure_policy": failure_policy,
+                                "configuration": configuration,
+                                "vm_config": {
+                                    "vm_id": "gatekey",
+                                    "runtime": "envoy.wasm.runtime.v8",
+                                    "code": { "local": { "filename": folder.join("module.wasm").display().to_string() } },
+                                    "environment_variables": { "key_values": env },
+                                },
+                            },
+                        },
+                    },
+                    {
+                        "name": "router",
+                        "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+                    },
+                ],
+            },
+        }] }],
+    })
+}
