@@ -33,8 +33,11 @@ impl Edits {
     pub fn strip(upstream: &Upstream, head: &Head<'_>) -> Self {
         let mut edits = Self::default();
         if head.complete {
-            let covered = head.pairs.iter().filter(|(name, _)| upstream.strip.covers(name));
-            edits.remove = covered.map(|(name, _)| name.to_vec()).collect();
+            for (name, _) in head.pairs.iter().filter(|(name, _)| upstream.strip.covers(name)) {
+                if !edits.remove.iter().any(|removed| removed == name) {
+                    edits.remove.push(name.to_vec());
+                }
+            }
         } else {
             edits.remove = upstream.strip.spellings().map(String::into_bytes).collect();
         }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -237,7 +238,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 }
 
-/// The first name that stands twice. Long objects are sorted first, so that hostile ones cost no square.
+/// The first name that stands twice. In long objects names are looked up, so that hostile ones cost no square.
 fn repeated<'m>(members: &'m [(Cow<'_, str>, Json<'_>)]) -> Option<&'m str> {
     const FEW: usize = 16;
     if members.len() <= FEW {
@@ -247,9 +248,8 @@ fn repeated<'m>(members: &'m [(Cow<'_, str>, Json<'_>)]) -> Option<&'m str> {
             .find(|(index, (name, _))| members.iter().take(*index).any(|(n, _)| n == name))
             .map(|(_, (name, _))| name.as_ref());
     }
-    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
-    names.sort_unstable();
-    names.iter().zip(names.iter().skip(1)).find(|(a, b)| a == b).map(|(a, _)| *a)
+    let mut names = BTreeSet::new();
+    members.iter().map(|(name, _)| name.as_ref()).find(|name| !names.insert(*name))
 }
 
 /// A member name, borrowed where it has no escapes.

@@ -1,6 +1,7 @@
 //! The one normaliser of request paths, and the patterns that are matched against its result.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// The longest request target that is looked at, in octets.
 pub const MAX_PATH: usize = 8 * 1024;
@@ -133,9 +134,8 @@ impl Pattern {
                 _ => parts.push(Part::parse(segment)?),
             }
         }
-        let mut names: Vec<&str> = parts.iter().filter_map(Part::name).collect();
-        names.sort_unstable();
-        if names.windows(2).any(|pair| pair.first() == pair.last()) {
+        let mut names = BTreeSet::new();
+        if !parts.iter().filter_map(Part::name).all(|name| names.insert(name)) {
             return Err("a path pattern captures each name once");
         }
         Ok(Self { text: String::from(text), parts, open })

@@ -1,5 +1,7 @@
 //! The compiled policy: immutable, made only by `config`, shared by every request.
 
+use std::collections::BTreeSet;
+
 use crate::credential::key::Clients;
 use crate::credential::{Location, Read};
 use crate::deny::DenyStyle;
@@ -103,8 +105,6 @@ impl Policy {
             names.extend(["origin", "access-control-request-method"]);
         }
         names.extend(routes.iter().flat_map(|route| &route.headers).map(|header| header.name.as_str()));
-        names.sort_unstable();
-        names.dedup();
-        names
+        names.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
     }
 }

@@ -52,6 +52,8 @@ fn good_credentials_pass() {
         "e GET /api/x\nx-api-key: ${key}",
         "e GET /keys/x\nauthorization: Bearer ${key2}",
         "e GET /both/x\nauthorization: Bearer ${good}\nx-api-key: ${key}",
+        "e GET /api/x\nauthorization: Bearer ${good}\nx-api-key: ${key}",
+        "r GET /api/x?access_token=${partner}",
         "e GET /admin/x\nauthorization: Bearer ${admin}",
         "e GET /t/acme/x\nauthorization: Bearer ${good}",
         "e POST /w/x\n:authority: eu.api.test\nx-env: prod\nx-api-key: ${key}",

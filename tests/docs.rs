@@ -90,7 +90,7 @@ fn policies_load() {
         if block.kind == "yaml policy" || block.kind.starts_with("yaml file=") {
             fs::write(folder.join("policy.yaml"), &block.text).unwrap();
             let output = shell(&folder, "gatekey check --allow-missing-env policy.yaml && echo passed");
-            assert!(output.ends_with("passed\n"), "{}: {output}", block.place);
+            assert!(output.lines().any(|line| line == "passed"), "{}: {output}", block.place);
             count += 1;
         }
     }

@@ -8,6 +8,8 @@ mod wasm_host;
 mod config;
 #[path = "wasm/faults.rs"]
 mod faults;
+#[path = "wasm/host.rs"]
+mod host;
 #[path = "wasm/lab.rs"]
 mod lab;
 #[path = "wasm/life.rs"]

@@ -16,7 +16,7 @@ const FORM: &str = "write sha256:<64 hexadecimal digits>, as `gatekey hash` prin
 /// Reads all clients.
 pub(super) fn read(node: &Node<'_>) -> Clients {
     let mut clients = Vec::new();
-    let mut keys: Vec<KeyRecord> = Vec::new();
+    let mut keys = BTreeMap::new();
     let mut seen: BTreeMap<[u8; 32], Node<'_>> = BTreeMap::new();
     for (client, (name, node)) in node.entries().into_iter().enumerate() {
         check_name(name, &node);
@@ -31,7 +31,7 @@ pub(super) fn read(node: &Node<'_>) -> Clients {
             if let Some(other) = seen.get(&key.digest) {
                 key.node.error(format!("is the same key as {}", other.path()));
             }
-            keys.push(KeyRecord { digest: key.digest, client, not_before: key.not_before, expires: key.expires });
+            keys.insert(key.digest, KeyRecord { client, not_before: key.not_before, expires: key.expires });
             seen.insert(key.digest, key.node);
         }
     }

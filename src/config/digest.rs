@@ -1,6 +1,7 @@
 //! Names a policy without telling its secrets: a digest of its canonical form.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::secret::is_secret_member;
 use super::value::whole_numbers;
@@ -34,9 +35,9 @@ pub(super) fn canonical<'a>(value: &'a Json<'_>, secrets: bool) -> Json<'a> {
                 };
                 (Cow::Borrowed(name.as_ref()), value)
             };
-            let mut members: Vec<_> = members.iter().filter(|(_, value)| *value != Json::Null).map(member).collect();
-            members.sort_by(|(a, _), (b, _)| a.cmp(b));
-            Json::Object(members)
+            let members: BTreeMap<_, _> =
+                members.iter().filter(|(_, value)| *value != Json::Null).map(member).collect();
+            Json::Object(members.into_iter().collect())
         }
     }
 }

@@ -55,15 +55,27 @@ mod tests {
         };
         let remote = &[("uri", ""), ("cluster", ""), ("refresh", ""), ("keep_stale", "")];
         for (name, known, later) in [
-            ("policy", POLICY, POLICY_LATER), ("issuer", ISSUER, ISSUER_LATER), ("jwks", JWKS, remote), ("jwk", JWK, &[]), ("secret", SECRET, &[]),
-            ("client", CLIENT, &[]), ("key", KEY, &[]), ("read", READ, &[]), ("route", ROUTE, &[]), ("allow", ALLOW, &[]), ("upstream", UPSTREAM, &[]),
-            ("set", SET, &[]), ("deny", DENY, &[]), ("revoked", REVOKED, REVOKED_LATER),
+            ("policy", POLICY, POLICY_LATER),
+            ("issuer", ISSUER, ISSUER_LATER),
+            ("jwks", JWKS, remote),
+            ("jwk", JWK, &[]),
+            ("secret", SECRET, &[]),
+            ("client", CLIENT, &[]),
+            ("key", KEY, &[]),
+            ("read", READ, &[]),
+            ("route", ROUTE, &[]),
+            ("allow", ALLOW, &[]),
+            ("upstream", UPSTREAM, &[]),
+            ("set", SET, &[]),
+            ("deny", DENY, &[]),
+            ("revoked", REVOKED, REVOKED_LATER),
         ] {
             let Some(Json::Object(properties)) = definition(name).get("properties") else {
                 panic!("{name} has no properties");
             };
             let mut described: Vec<&str> = properties.iter().map(|(name, _)| name.as_ref()).collect();
-            let mut known: Vec<&str> = known.iter().copied().filter(|field| !later.iter().any(|(name, _)| name == field)).collect();
+            let mut known: Vec<&str> =
+                known.iter().copied().filter(|field| !later.iter().any(|(name, _)| name == field)).collect();
             described.sort_unstable();
             known.sort_unstable();
             assert_eq!(described, known, "{name}");

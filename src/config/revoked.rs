@@ -1,5 +1,7 @@
 //! The section `revoked`: who no longer counts.
 
+use std::collections::BTreeSet;
+
 use super::allow::Parties;
 use super::error::quote;
 use super::fields::{REVOKED, REVOKED_LATER};
@@ -24,12 +26,16 @@ pub(super) fn read(node: Option<&Node<'_>>, parties: &Parties) -> Revoked {
             }
         }
     }
-    Revoked::new(texts(&items("jti")), texts(&items("sub")), texts(&clients))
+    Revoked { jti: set(&items("jti")), sub: set(&items("sub")), client: set(&clients) }
+}
+
+fn set(items: &[Node<'_>]) -> BTreeSet<String> {
+    texts(items).into_iter().collect()
 }
 
 /// A client may be one of ours, or the `client_id` of tokens, which the policy cannot know.
 fn warn_unknown(items: &[Node<'_>], parties: &Parties) {
-    let known: std::collections::BTreeSet<&str> = parties.clients.iter().map(String::as_str).collect();
+    let known: BTreeSet<&str> = parties.clients.iter().map(String::as_str).collect();
     for item in items {
         let Some(name) = item.value().as_str().filter(|name| !known.contains(name)) else {
             continue;

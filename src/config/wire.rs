@@ -4,6 +4,7 @@
 //! place, without quoting JSON into a text.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::LIMITS;
 use crate::json::Json;
@@ -18,7 +19,8 @@ pub(super) fn read(message: &[u8]) -> Option<Json<'_>> {
 /// `message Struct { map<string, Value> fields = 1; }`
 fn structure<'a>(message: &'a [u8], depth: usize, left: &mut usize) -> Option<Json<'a>> {
     let depth = depth.checked_sub(1)?;
-    let mut members: Vec<(Cow<'a, str>, Json<'a>)> = Vec::new();
+    // Protobuf writes a map in no order of its own; sorted, the same policy reads the same.
+    let mut members: BTreeMap<Cow<'a, str>, Json<'a>> = BTreeMap::new();
     let mut fields = Fields(message);
     while let Some(field) = fields.next()? {
         let Field::Octets(1, entry) = field else {
@@ -34,12 +36,11 @@ fn structure<'a>(message: &'a [u8], depth: usize, left: &mut usize) -> Option<Js
                 _ => return None,
             }
         }
-        members.push((Cow::Borrowed(name), member));
+        if members.insert(Cow::Borrowed(name), member).is_some() {
+            return None;
+        }
     }
-    // Protobuf writes a map in no order of its own; sorted, the same policy reads the same.
-    members.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    let twice = members.windows(2).any(|pair| matches!(pair, [a, b] if a.0 == b.0));
-    (!twice).then_some(Json::Object(members))
+    Some(Json::Object(members.into_iter().collect()))
 }
 
 /// `message Value { oneof kind { null = 1; number = 2; string = 3; bool = 4; struct = 5; list = 6; } }`

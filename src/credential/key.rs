@@ -1,5 +1,7 @@
 //! API keys: found by the digest of what the caller shows, so that the policy holds no key.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -23,11 +25,12 @@ pub struct Client {
     pub claims: Json<'static>,
 }
 
-/// One key of a client.
+/// The SHA-256 digest of a key.
+pub type KeyDigest = [u8; 32];
+
+/// What a policy knows of one key.
 #[derive(Clone, Debug)]
 pub struct KeyRecord {
-    /// The SHA-256 digest of the key.
-    pub digest: [u8; 32],
     /// The index of its client.
     pub client: usize,
     /// From when it counts.
@@ -40,13 +43,12 @@ pub struct KeyRecord {
 #[derive(Debug, Default)]
 pub struct Clients {
     list: Vec<Client>,
-    keys: Vec<KeyRecord>,
+    keys: BTreeMap<KeyDigest, KeyRecord>,
 }
 
 impl Clients {
-    /// Takes clients, and keys whose digests differ.
-    pub fn new(list: Vec<Client>, mut keys: Vec<KeyRecord>) -> Self {
-        keys.sort_unstable_by_key(|key| key.digest);
+    /// Takes clients and their keys.
+    pub fn new(list: Vec<Client>, keys: BTreeMap<KeyDigest, KeyRecord>) -> Self {
         Self { list, keys }
     }
 
@@ -72,9 +74,11 @@ impl Clients {
         }
         let digest = digest(key);
         // The search compares digests, which tell a guesser nothing about keys; the last word is constant in time.
-        let at = self.keys.partition_point(|record| record.digest < digest);
-        let record =
-            self.keys.get(at).filter(|record| bool::from(record.digest.ct_eq(&digest))).ok_or(Reason::KeyInvalid)?;
+        let (_, record) = self
+            .keys
+            .get_key_value(&digest)
+            .filter(|(known, _)| bool::from(known.as_slice().ct_eq(&digest)))
+            .ok_or(Reason::KeyInvalid)?;
         if record.not_before.is_some_and(|not_before| now < not_before) {
             return Err(Reason::KeyInvalid);
         }
@@ -87,6 +91,6 @@ impl Clients {
 }
 
 /// The digest under which a key is kept.
-pub fn digest(key: &[u8]) -> [u8; 32] {
+pub fn digest(key: &[u8]) -> KeyDigest {
     Sha256::digest(key).into()
 }

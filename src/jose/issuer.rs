@@ -1,5 +1,7 @@
 //! Issuers: whose tokens are taken, and what their tokens must be like.
 
+use std::collections::BTreeMap;
+
 use super::alg::Alg;
 use super::keyset::KeySet;
 use crate::claims::{ClaimCondition, ClaimPath};
@@ -47,7 +49,7 @@ pub enum Audience {
 #[derive(Default)]
 pub struct Issuers {
     list: Vec<Issuer>,
-    by_iss: Vec<(String, usize)>,
+    by_iss: BTreeMap<String, usize>,
     catch_all: Option<usize>,
 }
 
@@ -55,8 +57,7 @@ impl Issuers {
     /// Takes issuers that differ in `issuer`; at most one has none.
     pub fn new(list: Vec<Issuer>) -> Self {
         let named = |(index, issuer): (usize, &Issuer)| issuer.issuer.clone().map(|iss| (iss, index));
-        let mut by_iss: Vec<(String, usize)> = list.iter().enumerate().filter_map(named).collect();
-        by_iss.sort_unstable();
+        let by_iss = list.iter().enumerate().filter_map(named).collect();
         let catch_all = list.iter().position(|issuer| issuer.issuer.is_none());
         Self { list, by_iss, catch_all }
     }
@@ -83,11 +84,7 @@ impl Issuers {
 
     /// The issuer of tokens with this `iss`, and its index.
     pub fn find(&self, iss: Option<&str>) -> Option<(usize, &Issuer)> {
-        let by_name = |iss: &str| {
-            let at = self.by_iss.binary_search_by(|(name, _)| name.as_str().cmp(iss)).ok()?;
-            self.by_iss.get(at).map(|(_, index)| *index)
-        };
-        let index = iss.and_then(by_name).or(self.catch_all)?;
+        let index = iss.and_then(|iss| self.by_iss.get(iss).copied()).or(self.catch_all)?;
         self.list.get(index).map(|issuer| (index, issuer))
     }
 }

@@ -38,15 +38,14 @@ pub fn bootstrap(setup: &Setup, folder: &Path) -> Value {
     })
 }
 
-/// Every other policy goes in as octets, the rest as text, so that both ways are covered. (A `Struct`
-/// would reach the module as protobuf, not as JSON.)
+/// Policies go in as text, as octets and as a Struct in turn: each of the ways that Envoy has.
 fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String, Value)) -> Value {
-    let configuration = if index % 2 == 1 {
-        let value = STANDARD.encode(policy.to_string());
-        json!({ "@type": "type.googleapis.com/google.protobuf.BytesValue", "value": value })
-    } else {
-        json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": policy.to_string() })
+    let (kind, value) = match index % 3 {
+        0 => ("StringValue", json!(policy.to_string())),
+        1 => ("BytesValue", json!(STANDARD.encode(policy.to_string()))),
+        _ => ("Struct", policy.clone()),
     };
+    let configuration = json!({ "@type": format!("type.googleapis.com/google.protobuf.{kind}"), "value": value });
     let env: BTreeMap<&String, &String> = setup.env.iter().map(|(name, value)| (name, value)).collect();
     let failure_policy = match setup.after_trap {
         AfterTrap::FailClosed => "FAIL_CLOSED",

@@ -114,6 +114,8 @@ fn must_be_ours(token: &[u8], index: usize) {
         }
     }
     let aud = claims.get("aud");
+    let texts = aud.and_then(Value::as_array).is_none_or(|list| list.iter().all(Value::is_string));
+    assert!(texts, "an audience that is no text is accepted");
     match audience {
         None => assert!(aud.is_none(), "a token for somebody else is accepted"),
         Some(name) => {

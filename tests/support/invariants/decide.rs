@@ -256,11 +256,16 @@ fn check_upstream(policy: &Policy, explanation: &Explanation, callers: &[&Good],
         let found = upstream.iter().filter(|(n, _)| n == name.as_bytes()).count();
         assert_eq!(found, usize::from(value.is_some()), "{name} is there {found} times");
     }
-    if policy.mode() == Mode::Enforce {
-        let other = |name: &[u8]| !policy.owns(name) && !name.eq_ignore_ascii_case(b"connection");
-        let before: Vec<(&[u8], &[u8])> = pairs.iter().filter(|(name, _)| other(name)).copied().collect();
-        let after: Vec<(Vec<u8>, Vec<u8>)> = upstream.into_iter().filter(|(name, _)| other(name)).collect();
-        credential::check_hidden(&credential::places(b'e'), &before, &after);
+    let other = |name: &[u8]| !policy.owns(name) && !name.eq_ignore_ascii_case(b"connection");
+    let before: Vec<(&[u8], &[u8])> = pairs.iter().filter(|(name, _)| other(name)).copied().collect();
+    let after: Vec<(Vec<u8>, Vec<u8>)> = upstream.into_iter().filter(|(name, _)| other(name)).collect();
+    match policy.mode() {
+        Mode::Enforce => credential::check_hidden(&credential::places(b'e'), &before, &after),
+        // A request that is only watched goes on as it came.
+        Mode::Report => assert!(
+            before.iter().copied().eq(after.iter().map(|(n, v)| (n.as_slice(), v.as_slice()))),
+            "the request was changed"
+        ),
     }
 }
 

@@ -59,7 +59,8 @@ fn spelled(segments: &[Vec<u8>], plain: impl Fn(u8) -> bool, separator: &str) ->
             if plain(*b) {
                 text.push(*b);
             } else {
-                text.extend_from_slice(format!("%{b:02x}").as_bytes());
+                let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
+                text.extend_from_slice(&[b'%', digit(b >> 4), digit(b & 15)]);
             }
         }
     }

@@ -133,11 +133,6 @@ impl Vm {
         Ok(vm)
     }
 
-    /// The host it runs on.
-    pub fn profile(&self) -> Profile {
-        self.profile
-    }
-
     /// Makes one host call fail from now on, or none.
     pub fn set_fault(&mut self, fault: Option<Fault>) {
         self.store.data_mut().fault = fault;
