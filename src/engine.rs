@@ -168,7 +168,10 @@ impl<'a, T: Trace> Case<'a, '_, T> {
         let issuer = policy.issuers.get(verified.issuer).ok_or(Reason::Internal)?;
         let identity =
             Identity::from_token(verified.issuer, issuer, verified.claims).map_err(|_| Reason::ClaimMismatch)?;
-        if policy.revoked.has_token(identity.jti(), identity.sub(), identity.client()) {
+        let revoked = &policy.revoked;
+        if revoked.has_token(identity.jti(), identity.sub(), identity.client())
+            || revoked.has_client(identity.authorized_party())
+        {
             return Err(Reason::TokenRevoked);
         }
         Ok(identity)

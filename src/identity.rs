@@ -109,6 +109,11 @@ impl<'a> Identity<'a> {
         }
     }
 
+    /// The party that the token was issued to (OpenID Connect Core section 2), which may differ from its client.
+    pub fn authorized_party(&self) -> Option<&str> {
+        self.token_claim("azp")
+    }
+
     /// The `iss` of the token.
     pub fn issuer(&self) -> Option<&str> {
         self.token_claim("iss")
