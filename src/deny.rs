@@ -37,6 +37,11 @@ macro_rules! reasons {
                 match self { $(Reason::$name => $word,)* }
             }
 
+            /// The place of this reason in [`Reason::ALL`].
+            pub fn index(self) -> usize {
+                Self::ALL.iter().position(|reason| *reason == self).unwrap_or_default()
+            }
+
             /// What the caller is told.
             pub const fn code(self) -> Code {
                 match self { $(Reason::$name => Code::$code,)* }

@@ -9,6 +9,8 @@ use crate::rule::Rule;
 /// One route: what it matches, and its rule.
 #[derive(Debug)]
 pub struct Route {
+    /// Its place in the policy, from zero.
+    pub index: usize,
     /// Its name in logs, metrics and explanations: the `name` given, else `routes[N]`.
     pub label: String,
     /// One of these paths; empty for any.

@@ -134,6 +134,37 @@ fn envoy_snippets_stand_in_the_sample() {
     }
 }
 
+/// A policy for a host, wherever it stands in the host's own configuration.
+fn policies_within(value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(members) if members.contains_key("issuers") => found.push(value.to_string()),
+        serde_json::Value::Object(members) => members.values().for_each(|value| policies_within(value, found)),
+        serde_json::Value::Array(items) => items.iter().for_each(|value| policies_within(value, found)),
+        serde_json::Value::String(text) if text.contains("\"issuers\"") => found.push(text.clone()),
+        _ => {}
+    }
+}
+
+#[test]
+fn policies_of_host_samples_load() {
+    for sample in [
+        "envoy/envoy.yaml",
+        "demo/policy.yaml",
+        "deploy/istio/wasmplugin.yaml",
+        "deploy/envoy-gateway/extensionpolicy.yaml",
+        "deploy/apisix/apisix.yaml",
+    ] {
+        let text = fs::read_to_string(root().join(sample)).unwrap();
+        let mut policies = Vec::new();
+        policies_within(&serde_saphyr::from_str(&text).unwrap(), &mut policies);
+        assert_eq!(policies.len(), 1, "{sample}");
+        let secret = |_: &str| Some("0123456789abcdef0123456789abcdef".to_owned());
+        let loaded = gatekey::config::load(policies[0].as_bytes(), &secret);
+        let errors = loaded.err().unwrap_or_default();
+        assert!(errors.is_empty(), "{sample}: {errors:?}");
+    }
+}
+
 #[test]
 fn every_reason_is_documented() {
     let page = fs::read_to_string(root().join("docs/reasons.md")).unwrap();

@@ -59,6 +59,7 @@ fn read_one(index: usize, node: &Node<'_>, fields: &Fields<'_>, parties: &Partie
     }
     let label = fields.scalar("name").and_then(|node| node.value().as_str().map(String::from));
     Route {
+        index,
         label: label.unwrap_or_else(|| format!("routes[{index}]")),
         paths,
         methods,

@@ -43,12 +43,13 @@ pub(super) trait Host {
     fn publish(&self, name: &str, value: &str);
 }
 
-/// Finds out which host this is. nginx does not know the time by the ABI's own call, and while it is
-/// configured it refuses to tell a property that another host merely does not have.
+/// Finds out which host this is. One that knows the time by the ABI's own call also lists headers and
+/// keeps filter state; the other is built on nginx, where listing headers can end the worker. In doubt
+/// it is the latter, which asks less of the host.
 pub(super) fn detect() -> Box<dyn Host> {
-    match (abi::host_time(), abi::property("nginx_version")) {
-        (Ok(_), _) | (Err(_), Err(Failure::NotFound)) => Box::new(Envoy),
-        (Err(_), _) => Box::new(Nginx),
+    match abi::host_time() {
+        Ok(_) => Box::new(Envoy),
+        Err(_) => Box::new(Nginx),
     }
 }
 

@@ -11,7 +11,7 @@ use proxy_wasm::types::ContextType;
 
 use super::abi;
 use super::host::{self, Host};
-use super::metrics::Metrics;
+use super::metrics::{self, Metrics};
 use super::stream::Stream;
 use crate::policy::{Mode, Policy};
 use crate::{VERSION, config};
@@ -44,7 +44,6 @@ impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         let text = abi::configuration(size).unwrap_or_default();
         let host = host::detect();
-        let mut metrics = Metrics::default();
         let loaded = match config::load(&text, &|name| std::env::var(name).ok()) {
             Ok(loaded) => match host.objection(&loaded.policy) {
                 None => Some(loaded),
@@ -58,7 +57,7 @@ impl RootContext for Root {
                 None
             }
         };
-        metrics.configured(loaded.is_some());
+        metrics::configured(loaded.is_some());
         let Some(loaded) = loaded else {
             self.plugin = None;
             return false;
@@ -72,7 +71,7 @@ impl RootContext for Root {
             Mode::Report => "report",
         };
         ::log::info!("{VERSION} started: policy {}, mode {mode}, host {}", policy.digest(), host.describe());
-        self.plugin = Some(Rc::new(Plugin { policy, host, metrics: RefCell::new(metrics) }));
+        self.plugin = Some(Rc::new(Plugin { policy, host, metrics: RefCell::default() }));
         true
     }
 
