@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// The longest request target that is looked at, in octets.
+/// The longest path that is looked at, in octets, its query not counted.
 pub const MAX_PATH: usize = 8 * 1024;
 
 /// A request path whose meaning is beyond doubt: segments decoded, dot segments resolved, repeated
@@ -27,10 +27,10 @@ impl<'a> NormalPath<'a> {
     /// octets that are not UTF-8, bad escapes, dot segments that climb above the root, and a target
     /// that does not begin with a slash.
     pub fn read(target: &'a [u8]) -> Result<Self, Ambiguous> {
-        if target.len() > MAX_PATH {
+        let path = target.split(|b| *b == b'?').next().unwrap_or_default();
+        if path.len() > MAX_PATH {
             return Err(Ambiguous);
         }
-        let path = target.split(|b| *b == b'?').next().unwrap_or_default();
         let mut segments: Vec<Cow<'a, str>> = Vec::new();
         let mut empty_before = false;
         let rest = path.strip_prefix(b"/").ok_or(Ambiguous)?;
@@ -264,6 +264,7 @@ mod tests {
         }
         let long = format!("/{}", "a".repeat(MAX_PATH));
         assert_eq!(normal(&long), "ambiguous");
+        assert_eq!(normal(&format!("/a?{long}")), "/a");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub fn is_ambiguous(target: &[u8]) -> bool {
         }
         _ => true,
     };
-    if target.len() > 8192 || !raw.starts_with(b"/") || odd(path) || escapes.any(bad_escape) {
+    if path.len() > 8192 || !raw.starts_with(b"/") || odd(path) || escapes.any(bad_escape) {
         return true;
     }
     // What `..` takes back after `//` depends on who merges slashes when.
