@@ -1,0 +1,54 @@
+# What people and CI call. Each target is one line of `make help`; the work is in scripts/.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+TIME ?= 60
+
+.PHONY: help demo run test test-docker bench wasm cli envoy envoy-image fuzz check toolchain clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-13s%s\n", $$1, $$2 }'
+
+demo: wasm cli ## walk through a running Envoy: no, bad and good credentials, roles, what the service sees
+	@demo/demo
+
+run: wasm cli ## the same Envoy, but it stays up; prints an address, a token and a key to try
+	@demo/demo --stay
+
+test: toolchain ## every test that this machine can run; says what it skipped
+	@scripts/test
+
+test-docker: wasm ## the Envoy tests against Envoy in Docker (ENVOY_IMAGE=...)
+	@scripts/test-docker
+
+bench: wasm ## side by side with Envoy's own filters
+	@bench/run
+
+wasm: ## dist/gatekey.wasm, trimmed, and its sha256
+	@scripts/wasm
+
+cli: toolchain ## the native command, target/release/gatekey
+	@cargo build --locked --quiet --release --features cli --bin gatekey
+	@echo "$(TARGET)/release/gatekey"
+
+envoy: ## fetch Envoy, print its path (ENVOY=/path uses another)
+	@scripts/envoy
+
+envoy-image: ## the image gatekey-envoy:local, made from that Envoy, for machines without a registry
+	@scripts/envoy-image
+
+fuzz: toolchain ## every fuzz target for TIME=60 seconds
+	@scripts/fuzz $(TIME)
+
+check: toolchain ## formatting and lints
+	cargo fmt --check
+	cargo fmt --check --manifest-path tools/trim/Cargo.toml
+	cargo clippy --locked --quiet --all-targets --features cli -- -D warnings
+	cargo clippy --locked --quiet --lib --target wasm32-wasip1 -- -D warnings
+
+toolchain: ## install what rust-toolchain.toml names, if it is missing
+	@scripts/toolchain
+
+clean: ## remove what was built
+	cargo clean
+	rm -rf dist
