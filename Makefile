@@ -12,8 +12,8 @@ help: ## this list
 demo: wasm cli ## walk through a running Envoy: no, bad and good credentials, roles, what the service sees
 	@demo/demo
 
-run: wasm cli ## the same Envoy, but it stays up; prints an address, a token and a key to try
-	@demo/demo --stay
+run: wasm cli ## an Envoy that stays up; prints what to try (POLICY=file: with a policy of your own)
+	@demo/demo --stay $(POLICY)
 
 test: toolchain ## every test that this machine can run; says what it skipped
 	@scripts/test

@@ -17,7 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 POLICY = ROOT / "demo/policy.yaml"
 ENVOY = ROOT / "envoy/envoy.yaml"
 CLI = os.environ.get("GATEKEY_CLI", str(ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/gatekey"))
-EMBEDDED = re.compile(r"^( *)value: \|\n(?:\1 .*\n)+", re.M)
+# The policy within envoy.yaml: all that is indented below `value:`.
+EMBEDDED = re.compile(r"^( *)value:\n((?:\1 .*\n|\n)+)", re.M)
 
 
 def gatekey(*args, **env):
@@ -28,50 +29,38 @@ def gatekey(*args, **env):
     return run.stdout.strip()
 
 
-def policy():
-    """demo/policy.yaml as the JSON that the module reads."""
-    return json.loads(gatekey("fmt", str(POLICY)))
+def policy(file=POLICY):
+    """A policy file as the JSON that it stands for."""
+    return json.loads(gatekey("fmt", str(file)))
 
 
-ORDER = ["version", "mode", "issuers", "clients", "users", "read", "routes", "upstream", "revoked", "deny"]
+def variables(policy):
+    """The names that secrets of a policy are taken from."""
+    if isinstance(policy, dict):
+        own = [policy["env"]] if isinstance(policy.get("env"), str) else []
+        return sorted({*own, *(name for value in policy.values() for name in variables(value))})
+    if isinstance(policy, list):
+        return sorted({name for value in policy for name in variables(value)})
+    return []
 
 
-def pretty(value, margin=""):
-    """JSON for people: what fits a line stays on it, and a policy begins with who may come."""
-    flat = json.dumps(value)
-    if not isinstance(value, (dict, list)) or (margin and len(margin + flat) <= 76):
-        return flat
-    deeper = margin + "  "
-    if isinstance(value, list):
-        inner = [pretty(item, deeper) for item in value]
-    else:
-        names = sorted(value, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
-        inner = [f"{json.dumps(name)}: {pretty(value[name], deeper)}" for name in names]
-    start, end = "[]" if isinstance(value, list) else "{}"
-    return start + "\n" + ",\n".join(deeper + item for item in inner) + "\n" + margin + end
-
-
-def embed(policy):
-    """The text of envoy.yaml with this policy in place of the one it holds."""
-
-    def value(match):
-        block = textwrap.indent(pretty(policy) + "\n", match[1] + "  ")
-        return f"{match[1]}value: |\n{block}"
-
-    text, found = EMBEDDED.subn(value, ENVOY.read_text())
+def embed(text):
+    """envoy.yaml with this YAML or JSON in place of the policy that it holds."""
+    filled, found = EMBEDDED.subn(lambda old: f"{old[1]}value:\n" + textwrap.indent(text, old[1] + "  "), ENVOY.read_text())
     if found != 1:
         raise SystemExit(f"{ENVOY}: expected one policy, found {found}")
-    return text
+    return filled
 
 
 def config(policy, module, upstream_port, port=0):
     """An Envoy config for loopback: the policy, the module's path, ports (0: any free one)."""
-    text = embed(policy)
+    text = embed(json.dumps(policy, indent=2) + "\n")
     for old, new in [
         ("{ address: 0.0.0.0, port_value: 10000 }", f"{{ address: 127.0.0.1, port_value: {port} }}"),
         ("{ address: 127.0.0.1, port_value: 9901 }", "{ address: 127.0.0.1, port_value: 0 }"),
         ("{ address: 127.0.0.1, port_value: 8080 }", f"{{ address: 127.0.0.1, port_value: {upstream_port} }}"),
         ("filename: /etc/envoy/gatekey.wasm", f'filename: "{module}"'),
+        ("host_env_keys: [JWT_SECRET]", f"host_env_keys: {json.dumps(variables(policy))}"),
     ]:
         if text.count(old) != 1:
             raise SystemExit(f"{ENVOY}: expected one {old!r}")
@@ -81,9 +70,9 @@ def config(policy, module, upstream_port, port=0):
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--write"]:
-        ENVOY.write_text(embed(policy()))
+        ENVOY.write_text(embed(POLICY.read_text()))
     elif sys.argv[1:] == ["--check"]:
-        if embed(policy()) != ENVOY.read_text():
+        if embed(POLICY.read_text()) != ENVOY.read_text():
             raise SystemExit("envoy/envoy.yaml holds an old demo/policy.yaml: run demo/render.py --write")
     else:
         raise SystemExit(__doc__)
