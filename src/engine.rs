@@ -25,17 +25,29 @@ pub fn decide<'a>(
     memory: &'a Memory,
     trace: &mut impl Trace,
 ) -> Decision<'a> {
-    let stripped = Edits::strip(&policy.upstream, head);
-    let mut case =
-        Case { policy, head, now, memory, trace, route: None, shown: Shown::default(), edits: stripped.clone() };
+    let mut case = Case {
+        policy,
+        head,
+        now,
+        memory,
+        trace,
+        route: None,
+        shown: Shown::default(),
+        edits: Edits::strip(&policy.upstream, head),
+    };
     let outcome = case.judge();
     let (route, shown) = (case.route, case.shown);
-    let refused = |verdict| Decision { verdict, route, identities: Vec::new(), edits: stripped, shown };
-    match outcome {
-        Ok(identities) => Decision { verdict: Verdict::Allow, route, identities, edits: case.edits, shown },
-        Err(denial) if policy.mode == Mode::Report => refused(Verdict::Report(denial)),
-        Err(denial) => refused(Verdict::Deny(denial)),
-    }
+    let decision = |verdict, identities, edits| Decision { verdict, route, identities, edits, shown };
+    let denial = match outcome {
+        Ok(identities) => return decision(Verdict::Allow, identities, case.edits),
+        Err(denial) => denial,
+    };
+    let verdict = match policy.mode {
+        Mode::Enforce => Verdict::Deny(denial),
+        Mode::Report => Verdict::Report(denial),
+    };
+    // Whatever was to be set for a caller is forgotten; what is stripped is stripped all the same.
+    decision(verdict, Vec::new(), Edits::strip(&policy.upstream, head))
 }
 
 /// One request while it is decided.
