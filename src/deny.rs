@@ -183,12 +183,12 @@ impl Code {
     pub const fn message(self) -> &'static str {
         match self {
             Code::CredentialMissing => "A credential is required",
-            Code::InvalidRequest => "The request is malformed or carries more than one credential of a kind",
+            Code::InvalidRequest => "The request is malformed, or its path or credentials are ambiguous",
             Code::InvalidToken => "The token is not valid",
             Code::TokenExpired => "The token has expired",
             Code::InvalidKey => "The API key is not valid",
             Code::InsufficientScope => "The credential does not have the scope that this needs",
-            Code::Forbidden => "The credential does not allow this",
+            Code::Forbidden => "This is not allowed",
             Code::TemporarilyUnavailable => "The request cannot be authenticated now",
         }
     }

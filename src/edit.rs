@@ -1,12 +1,13 @@
 //! What changes on the way to the service: identity headers removed first, then credentials, then identity set.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::credential::read::{cookie_pairs, is_named, parameters, query_of};
 use crate::credential::{Location, Read, bearer};
 use crate::head::Head;
 use crate::identity::Identity;
-use crate::upstream::{UnfitValue, Upstream};
+use crate::upstream::{UnfitValue, Upstream, is_spelling, spellings_of};
 
 /// Edits of one request head. They always begin with the identity headers that the policy owns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,11 +34,9 @@ impl Edits {
     pub fn strip(upstream: &Upstream, head: &Head<'_>) -> Self {
         let mut edits = Self::default();
         if head.complete {
-            for (name, _) in head.pairs.iter().filter(|(name, _)| upstream.strip.covers(name)) {
-                if !edits.remove.iter().any(|removed| removed == name) {
-                    edits.remove.push(name.to_vec());
-                }
-            }
+            let covered: BTreeSet<&[u8]> =
+                head.pairs.iter().map(|(name, _)| *name).filter(|name| upstream.strip.covers(name)).collect();
+            edits.remove = covered.into_iter().map(<[u8]>::to_vec).collect();
         } else {
             edits.remove = upstream.strip.spellings().map(String::into_bytes).collect();
         }
@@ -62,10 +61,16 @@ impl Edits {
                 Location::Bearer if head.values("authorization").any(bearer::is_bearer) => {
                     self.remove.push(b"authorization".to_vec());
                 }
-                Location::Header(name) if head.first(name).is_some() => self.remove.push(name.clone().into_bytes()),
+                Location::Header(name) if !head.complete => {
+                    self.remove.extend(spellings_of(name).map(String::into_bytes));
+                }
+                Location::Header(name) => {
+                    let spelled = head.pairs.iter().map(|(spelled, _)| *spelled).filter(|n| is_spelling(n, name));
+                    self.remove.extend(spelled.map(<[u8]>::to_vec));
+                }
                 Location::Cookie(name) => self.hide_cookie(name, head),
                 Location::Query(name) => self.hide_parameter(name, head),
-                Location::Bearer | Location::Header(_) => {}
+                Location::Bearer => {}
             }
         }
     }

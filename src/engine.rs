@@ -12,7 +12,7 @@ use crate::jose::{self, Memory};
 use crate::path::NormalPath;
 use crate::policy::{Mode, Policy, Routing};
 use crate::route::{self, Route, Target};
-use crate::rule::{Requirement, Rule};
+use crate::rule::{Requirement, Rule, Unmet};
 use crate::time::Time;
 
 /// Decides one request.
@@ -79,7 +79,10 @@ impl<'a, T: Trace> Case<'a, '_, T> {
             Routing::Table(routes) => routes,
         };
         let raw = self.head.first(":path").ok_or_else(|| unrouted(Reason::RequestMalformed))?;
-        let path = NormalPath::read(raw).map_err(|_| unrouted(Reason::PathAmbiguous))?;
+        let path = NormalPath::read(raw).map_err(|_| {
+            self.trace.step(|| String::from("the path does not begin with `/`, or could be read in two ways"));
+            unrouted(Reason::PathAmbiguous)
+        })?;
         self.trace.step(|| format!("the path is read as `{}`", path.display()));
         let method = text(self.head.first(":method")).ok_or_else(|| unrouted(Reason::RequestMalformed))?;
         let host = normal_host(routes, self.head).map_err(unrouted)?;
@@ -141,7 +144,11 @@ impl<'a, T: Trace> Case<'a, '_, T> {
             return Err(Reason::CredentialMissing);
         }
         let identities = wanted.admit(self.verify(&found)?)?;
-        if let Some(reason) = wanted.unmet(&identities, captures) {
+        if let Some((reason, Unmet(how, names))) = wanted.unmet(&identities, captures) {
+            self.trace.step(|| format!("the route asks for {how} {}", quoted(names)));
+            self.trace
+                .step(|| format!("the caller has the roles {}", quoted(identities.iter().flat_map(Identity::roles))));
+            self.trace.step(|| format!("and the scopes {}", quoted(identities.iter().flat_map(Identity::scopes))));
             return Err(reason);
         }
         let upstream = &self.policy.upstream;
@@ -207,6 +214,12 @@ fn requested_method<'a>(head: &Head<'a>) -> Option<&'a str> {
     let one = |name| head.only(name).filter(|value| !value.iter().any(several));
     one("origin")?;
     text(one("access-control-request-method"))
+}
+
+/// Names for a step of an explanation.
+fn quoted<'n>(names: impl IntoIterator<Item = &'n String>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { String::from("(none)") } else { names.join(", ") }
 }
 
 /// The normalised host, if any route looks at it and the request has one.

@@ -9,7 +9,7 @@ use crate::jose::issuer::Issuers;
 use crate::revoke::Revoked;
 use crate::route::Route;
 use crate::rule::Rule;
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, is_spelling};
 
 /// A policy, ready to decide.
 pub struct Policy {
@@ -63,6 +63,17 @@ impl Policy {
     /// Whether a header of this name, in any spelling, is removed from every request.
     pub fn owns(&self, name: &[u8]) -> bool {
         self.upstream.strip.covers(name)
+    }
+
+    /// Whether a trailer of this name, in any spelling, could pass for an identity or holds a credential.
+    pub fn owns_trailer(&self, name: &[u8]) -> bool {
+        let is_credential = |location: &Location| match location {
+            Location::Bearer => is_spelling(name, "authorization"),
+            Location::Header(header) => is_spelling(name, header),
+            Location::Cookie(_) => is_spelling(name, "cookie"),
+            Location::Query(_) => false,
+        };
+        self.owns(name) || (!self.upstream.keep_credential && self.read.locations().any(is_credential))
     }
 
     /// Whether headers are removed by the beginning of their names, which a host must list them for.

@@ -56,6 +56,10 @@ pub enum Party {
     Clients,
 }
 
+/// What a condition asks for: how many, and which names of the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unmet<'p>(pub &'static str, pub &'p [String]);
+
 impl Party {
     /// Whether this party shows tokens; otherwise it shows keys.
     pub fn shows_token(self) -> bool {
@@ -127,22 +131,23 @@ impl Requirement {
         }
     }
 
-    /// The first condition that no identity meets. One identity must meet a condition whole.
-    pub fn unmet(&self, identities: &[Identity<'_>], captures: &[(&str, Cow<'_, str>)]) -> Option<Reason> {
+    /// The first condition that no identity meets, and what it asks for. One identity must meet a condition whole.
+    pub fn unmet(&self, identities: &[Identity<'_>], captures: &[(&str, Cow<'_, str>)]) -> Option<(Reason, Unmet<'_>)> {
         let one = |meets: &dyn Fn(&Identity<'_>) -> bool| identities.iter().any(meets);
         if !self.roles.is_empty() && !one(&|identity| identity.roles().iter().any(|role| self.roles.contains(role))) {
-            return Some(Reason::RoleMissing);
+            return Some((Reason::RoleMissing, Unmet("one of the roles", &self.roles)));
         }
         if !one(&|identity| self.scopes.iter().all(|scope| identity.scopes().contains(scope))) {
-            return Some(Reason::ScopeMissing);
+            return Some((Reason::ScopeMissing, Unmet("all of the scopes", &self.scopes)));
         }
         let claim = |condition: &ClaimCondition| one(&|identity| condition.holds(identity.claims(), captures));
-        if !self.claims.iter().all(claim) {
-            return Some(Reason::ClaimForbidden);
+        if let Some(condition) = self.claims.iter().find(|condition| !claim(condition)) {
+            let name = std::slice::from_ref(&condition.name);
+            return Some((Reason::ClaimForbidden, Unmet("another value of the claim", name)));
         }
         let named = |identity: &Identity<'_>| identity.client().is_some_and(|c| self.clients.iter().any(|w| w == c));
         if !self.clients.is_empty() && !one(&named) {
-            return Some(Reason::ClientForbidden);
+            return Some((Reason::ClientForbidden, Unmet("one of the clients", &self.clients)));
         }
         None
     }

@@ -13,6 +13,9 @@ use gatekey::json::{self, Json};
 use super::args::Args;
 use super::{Failure, complain, yaml};
 
+/// The longest text that is read, in octets: a device that never ends is no policy.
+const LONGEST: u64 = 64 * 1024 * 1024;
+
 /// Variables of the host's VM environment: those given, else those of this process.
 pub(super) struct Env {
     given: HashMap<String, String>,
@@ -83,13 +86,17 @@ pub(super) fn read(file: &str) -> Result<Json<'static>, Failure> {
 
 /// The text of a file, or of stdin.
 pub(super) fn read_text(file: &str) -> Result<String, Failure> {
-    let text = if file == "-" {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        fs::read_to_string(file)
+    let refused = |error: &dyn std::fmt::Display| Failure::Input(format!("gatekey: cannot read {file}: {error}\n"));
+    let source: Box<dyn Read> = match file {
+        "-" => Box::new(io::stdin()),
+        _ => Box::new(fs::File::open(file).map_err(|error| refused(&error))?),
     };
-    text.map_err(|error| Failure::Input(format!("gatekey: cannot read {file}: {error}\n")))
+    let mut text = String::new();
+    let read = source.take(LONGEST).read_to_string(&mut text).map_err(|error| refused(&error))?;
+    if u64::try_from(read).is_ok_and(|read| read == LONGEST) {
+        return Err(refused(&format!("it has {LONGEST} octets or more")));
+    }
+    Ok(text)
 }
 
 /// Compiles a policy, or tells everything that is wrong with it.

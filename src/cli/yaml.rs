@@ -29,7 +29,14 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Json<'static>, String> 
     serde_saphyr::with_deserializer_from_str_with_options(text, options, |deserializer| {
         json::read_with(deserializer, limits).map(Json::into_owned)
     })
-    .map_err(|error| error.render_with_formatter(&serde_saphyr::UserMessageFormatter))
+    .map_err(|error| {
+        let told = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+        // An unquoted secret that begins with ! reads as a tag.
+        match told.split_once("unsupported tag") {
+            Some((before, _)) => format!("{before}unsupported tag; quote a text that begins with !"),
+            None => told,
+        }
+    })
 }
 
 #[cfg(test)]

@@ -39,6 +39,28 @@ pub(super) const ISSUER_LATER: &[(&str, &str)] = &[("discovery", "discovery is")
 pub(super) const JWKS_LATER: &[(&str, &str)] = &[("uri", "remote key sets are")];
 pub(super) const REVOKED_LATER: &[(&str, &str)] = &[("from", "remote revocation lists are")];
 
+/// Fields that narrow what is accepted: without a value they are mistakes, while others then count as absent.
+pub(super) const NARROWING: [&str; 18] = [
+    "algorithms",
+    "all",
+    "any",
+    "audience",
+    "claim",
+    "client",
+    "expires",
+    "header",
+    "host",
+    "issuer",
+    "max_age",
+    "method",
+    "not_before",
+    "path",
+    "require",
+    "role",
+    "scope",
+    "type",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -101,7 +101,8 @@ fn parse(text: &[u8]) -> Result<Json<'_>, Vec<ConfigError>> {
     json::read(text, LIMITS).map_err(|error| {
         // The reader names places and member names, never values.
         let message: String = error.to_string().chars().take(200).collect();
-        vec![whole(format!("is no JSON: {message}"))]
+        let cure = Some(String::from("hosts take JSON, which `gatekey fmt` makes of YAML"));
+        vec![ConfigError { cure, ..whole(format!("is no JSON: {message}")) }]
     })
 }
 
@@ -115,7 +116,13 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
     top.later(fields::POLICY_LATER);
     check_version(&top);
     let modes = [("enforce", Mode::Enforce), ("report", Mode::Report)];
-    let mode = top.scalar("mode").and_then(|node| value::one_of(&node, "mode", &modes));
+    let mode = top.scalar("mode").and_then(|node| {
+        let mode = value::one_of(&node, "mode", &modes);
+        if mode == Some(Mode::Report) {
+            node.warn("refuses nobody: every request passes", None);
+        }
+        mode
+    });
 
     let (issuer_section, client_section) = (top.get("issuers"), top.get("clients"));
     let issuer_nodes = allow::entries_of(issuer_section.as_ref());
@@ -136,10 +143,11 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
     if let Some(routes) = &routes {
         allow::warn_unused(routes.iter().map(|route| &route.rule), &issuer_nodes, &client_nodes);
     }
-    let upstream = upstream::read(top.get("upstream").as_ref(), routes.as_deref().unwrap_or_default(), &read);
+    let preflight = top.flag("preflight");
+    let upstream =
+        upstream::read(top.get("upstream").as_ref(), routes.as_deref().unwrap_or_default(), &read, preflight);
     let deny = deny::read(top.get("deny").as_ref());
     let revoked = revoked::read(top.get("revoked").as_ref(), &parties);
-    let preflight = top.flag("preflight");
     let routing = match routes {
         Some(routes) => Routing::Table(routes),
         None => Routing::Everything(Rule::Require(Requirement::any(parties.everybody()))),

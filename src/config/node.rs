@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::error::{ConfigError, Warning, quote};
+use super::fields::NARROWING;
 use super::suggest::nearest;
 use crate::json::Json;
 
@@ -184,9 +185,16 @@ impl<'j> Node<'j> {
                 let node = self.child(place.as_ref(), Step::Member(name), value);
                 let meant = nearest(name, known.iter().copied()).map(|meant| format!("did you mean {}?", quote(meant)));
                 node.note(String::from("unknown field"), meant);
+            } else if *value == Json::Null && NARROWING.contains(&name.as_ref()) {
+                self.child(place.as_ref(), Step::Member(name), value).no_value();
             }
         }
         Some(Fields { node: self.clone(), members, place })
+    }
+
+    /// Refuses a restriction that is written without a value: a template that left it empty must not open a route.
+    fn no_value(&self) {
+        self.error_cure("has no value", "leave the field out, or give it one");
     }
 
     /// An object that may have other members than those that are read, as a copied JWK may.
@@ -287,9 +295,14 @@ impl<'j> Fields<'j> {
         (!node.is_absent()).then_some(node)
     }
 
-    /// As [`Fields::get`] for a field that is neither list nor object, where `{}` stands for null.
+    /// As [`Fields::get`] for a field that is neither list nor object, where some hosts write `{}` for null.
     pub(super) fn scalar(&self, name: &str) -> Option<Node<'j>> {
-        self.get(name).filter(|node| !matches!(node.value, Json::Object(members) if members.is_empty()))
+        let node = self.get(name)?;
+        let says_nothing = matches!(node.value, Json::Object(members) if members.is_empty());
+        if says_nothing && NARROWING.contains(&name) {
+            node.no_value();
+        }
+        (!says_nothing).then_some(node)
     }
 
     /// Whether the field of this name says `true`.

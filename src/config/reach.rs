@@ -4,17 +4,18 @@ use super::node::Node;
 use crate::path::Pattern;
 use crate::route::{HeaderPattern, Route};
 
-/// Tables longer than this are not compared route by route.
-const MANY: usize = 1000;
+/// How many pairs of path patterns are compared at most: a warning must not hold up a start.
+const COMPARISONS: usize = 100_000;
 
 /// Warns about routes that are never reached. `routes` are in the order of `nodes` unless there are errors.
 pub(super) fn warn_unreached(routes: &[Route], nodes: &[Node<'_>]) {
-    if routes.len() != nodes.len() || routes.len() > MANY {
+    let patterns: usize = routes.iter().map(|route| route.paths.len() + 1).sum();
+    if routes.len() != nodes.len() || patterns.saturating_mul(patterns) > COMPARISONS {
         return;
     }
     for (index, (route, node)) in routes.iter().zip(nodes).enumerate() {
-        let earlier = routes.iter().zip(nodes).take(index);
-        if let Some((_, first)) = earlier.into_iter().find(|(earlier, _)| takes_all(earlier, route)) {
+        let mut earlier = routes.iter().zip(nodes).take(index);
+        if let Some((_, first)) = earlier.find(|(earlier, _)| takes_all(earlier, route)) {
             node.warn(format!("is never reached: {} takes every request that it matches", first.path()), None);
         }
     }

@@ -103,10 +103,15 @@ impl<'c> Secrets<'c> {
         }
         let value = (self.env)(name);
         if value.is_none() {
-            // Who writes the secret itself here is not to read it in a log; names of variables are upper case.
-            let shown =
-                if name.len() <= 64 && !name.bytes().any(|b| b.is_ascii_lowercase()) { name } else { "this variable" };
-            node.error(format!("{shown} is not set in the host's VM environment"));
+            // Who writes the secret itself here is not to read it in a log. Names of variables are upper case
+            // words; no encoding of a secret that is long enough has upper case and `_` only.
+            let word = name.len() <= 20 || (name.len() <= 64 && name.contains('_'));
+            let word = word && !name.bytes().any(|b| b.is_ascii_lowercase());
+            let shown = if word { name } else { "this variable" };
+            node.error_cure(
+                format!("{shown} is not set in the environment"),
+                "export it for the command, or name it in the host's VM environment",
+            );
         }
         value
     }

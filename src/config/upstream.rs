@@ -24,7 +24,8 @@ pub(super) const HOST_HEADERS: [&str; 9] = [
     "http2-settings",
 ];
 /// Path headers that some services believe more than the path.
-const PATH_OVERRIDES: [&str; 2] = ["x-original-url", "x-rewrite-url"];
+const PATH_OVERRIDES: [&str; 6] =
+    ["x-original-url", "x-original-uri", "x-rewrite-url", "script-name", "x-script-name", "path-info"];
 /// Method headers that some services believe more than the method.
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 /// The longest constant or template, in octets.
@@ -32,7 +33,7 @@ const MAX_TEXT: usize = 4096;
 const SOURCES: [&str; 7] = ["method", "name", "sub", "client", "issuer", "roles", "scopes"];
 
 /// Reads what is set, removed and published. `routes` tell which captures there are.
-pub(super) fn read(node: Option<&Node<'_>>, routes: &[Route], read: &Read) -> Upstream {
+pub(super) fn read(node: Option<&Node<'_>>, routes: &[Route], read: &Read, preflight: bool) -> Upstream {
     let fields = node.and_then(|node| node.fields(UPSTREAM));
     let fields = fields.as_ref();
     let keep_credential = fields.is_some_and(|fields| fields.flag("keep_credential"));
@@ -46,7 +47,8 @@ pub(super) fn read(node: Option<&Node<'_>>, routes: &[Route], read: &Read) -> Up
     if routes.iter().any(|route| !route.paths.is_empty()) {
         all.extend(PATH_OVERRIDES);
     }
-    if routes.iter().any(|route| !route.methods.is_empty()) {
+    // A preflight that passes must not become the method that it asks for.
+    if preflight || routes.iter().any(|route| !route.methods.is_empty() || route.preflight) {
         all.extend(METHOD_OVERRIDES);
     }
     let strip = Strip::new(all, prefixes.iter().map(String::as_str));

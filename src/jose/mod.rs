@@ -80,8 +80,17 @@ pub fn verify<'a>(
     if !issuer.algorithms.contains(&alg) {
         return Err(Reason::AlgorithmNotAllowed);
     }
-    registered.times.check(issuer, now)?;
-    check_audience(registered.aud, &issuer.audience)?;
+    registered.times.check(issuer, now).inspect_err(|reason| {
+        if *reason == Reason::ClaimMismatch {
+            trace.step(|| format!("the token has no `exp`, which issuer `{}` requires", issuer.name));
+        }
+    })?;
+    check_audience(registered.aud, &issuer.audience).inspect_err(|_| {
+        trace.step(|| match &issuer.audience {
+            Audience::OneOf(names) => format!("`aud` is none of `{}`", names.join("`, `")),
+            _ => format!("the token names an audience, and issuer `{}` has no `audience`", issuer.name),
+        });
+    })?;
     check_signature(parts.signed, &signature, &mut issuer.keys.candidates(header.kid.as_deref(), alg))?;
     trace.step(|| format!("the {} signature holds", alg.name()));
 

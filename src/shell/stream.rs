@@ -146,7 +146,7 @@ impl Plugin {
     fn strip_trailers(&self) -> Result<(), Failure> {
         let map = abi::header_map(Map::RequestTrailers)?;
         for (name, _) in parse_map(&map).ok_or(Failure::Refused)? {
-            if self.policy.owns(name) {
+            if self.policy.owns_trailer(name) {
                 abi::remove_header(Map::RequestTrailers, name)?;
             }
         }

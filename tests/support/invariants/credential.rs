@@ -56,7 +56,7 @@ pub fn check_hidden(places: &Read, before: &[(&[u8], &[u8])], after: &[(Vec<u8>,
     let hidden_header = |name: &[u8], value: &[u8]| {
         let name = name.to_ascii_lowercase();
         locations.iter().any(|location| match location {
-            Location::Header(n) => n.as_bytes() == name,
+            Location::Header(n) => naive::folded(n.as_bytes()) == naive::folded(&name),
             // Every value of the header goes with a Bearer among them.
             Location::Bearer => {
                 name == b"authorization"

@@ -31,29 +31,14 @@ pub fn is_ambiguous(target: &[u8]) -> bool {
     if path.len() > 8192 || !raw.starts_with(b"/") || odd(path) || escapes.any(bad_escape) {
         return true;
     }
-    // What `..` takes back after `//` depends on who merges slashes when.
-    let after_empty = path.split(|b| *b == b'/').skip(1).skip_while(|segment| !segment.is_empty());
-    if after_empty.into_iter().any(|segment| unescape(segment) == b"..") {
-        return true;
-    }
-    // Segments that `..` takes back count too.
-    path.split(|b| *b == b'/').any(|segment| str::from_utf8(&unescape(segment)).is_err()) || segments(path).is_none()
+    let bad = |segment: Vec<u8>| segment == b".." || str::from_utf8(&segment).is_err();
+    path.split(|b| *b == b'/').any(|segment| bad(unescape(segment)))
 }
 
-/// The decoded segments, dots resolved; `None` if they climb above the root.
-pub fn segments(target: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// The decoded segments that mean something.
+pub fn segments(target: &[u8]) -> Vec<Vec<u8>> {
     let path = target.split(|b| *b == b'?').next().unwrap_or_default();
-    let mut segments = Vec::new();
-    for raw in path.split(|b| *b == b'/') {
-        match unescape(raw).as_slice() {
-            b"" | b"." => {}
-            b".." => {
-                segments.pop()?;
-            }
-            segment => segments.push(segment.to_vec()),
-        }
-    }
-    Some(segments)
+    path.split(|b| *b == b'/').map(unescape).filter(|segment| segment != b"" && segment != b".").collect()
 }
 
 /// The value of each pair of all Cookie headers that has this name, quotes left on.
@@ -105,8 +90,15 @@ pub fn values<'a>(pairs: &[(&'a [u8], &'a [u8])], name: &str) -> impl Iterator<I
 pub fn has_bearer(value: &[u8]) -> bool {
     value.split(|b| *b == b',').any(|part| {
         let part = part.trim_ascii().to_ascii_lowercase();
-        part == b"bearer" || part.starts_with(b"bearer ")
+        let after = part.strip_prefix(b"bearer");
+        let longer = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
+        after.is_some_and(|after| !after.first().is_some_and(longer))
     })
+}
+
+/// A header name as the least careful service reads it.
+pub fn folded(name: &[u8]) -> Vec<u8> {
+    name.iter().map(|b| if b.is_ascii_alphanumeric() { b.to_ascii_lowercase() } else { b'-' }).collect()
 }
 
 /// Whether one text is in another.
