@@ -18,7 +18,7 @@ run: wasm cli ## an Envoy that stays up; prints what to try (POLICY=file: with a
 test: toolchain ## every test that this machine can run; says what it skipped
 	@scripts/test
 
-test-docker: wasm ## the Envoy tests against Envoy in Docker (ENVOY_IMAGE=...)
+test-docker: wasm ## the Envoy tests in Docker (ENVOY_IMAGE=...); as root, installs and starts it if it is missing
 	@scripts/test-docker
 
 bench: wasm ## side by side with Envoy's own filters
@@ -29,7 +29,7 @@ wasm: ## dist/gatekey.wasm, trimmed, and its sha256
 
 cli: toolchain ## the native command, target/release/gatekey
 	@cargo build --locked --quiet --release --features cli --bin gatekey
-	@echo "$(TARGET)/release/gatekey"
+	@echo "$(abspath $(TARGET))/release/gatekey"
 
 envoy: ## fetch Envoy, print its path (ENVOY=/path uses another)
 	@scripts/envoy

@@ -73,7 +73,10 @@ fn check_tells_and_counts() {
     let good = file("check.yaml", POLICY);
     let missing = gatekey(&["check", &good]);
     assert_eq!((missing.code, missing.out.as_str()), (1, ""));
-    assert_eq!(missing.err, "issuers.app.secret.env: JWT_SECRET is not set in the environment, export it for the command, or name it in the host's VM environment\n");
+    assert_eq!(
+        missing.err,
+        "issuers.app.secret.env: JWT_SECRET is not set in the environment, export it for the command, or name it in the host's VM environment\n"
+    );
 
     let env = format!("JWT_SECRET={SECRET}");
     let ok = gatekey(&["check", &good, "--env", &env]);
