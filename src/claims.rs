@@ -14,7 +14,8 @@ impl ClaimPath {
     /// # Errors
     /// A sentence about what is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        const FORM: &str = "a claim path is names joined by dots; a name that has dots is written [\"a.b\"]";
+        const FORM: &str =
+            "a claim path is names joined by dots; a name that has dots, slashes, spaces or $ is written [\"a.b\"]";
         let mut names = Vec::new();
         let mut rest = text;
         loop {
@@ -22,7 +23,9 @@ impl ClaimPath {
                 Some(quoted) => quoted.split_once("\"]").ok_or(FORM)?,
                 None => rest.split_at_checked(rest.find(['.', '[']).unwrap_or(rest.len())).ok_or(FORM)?,
             };
-            if name.is_empty() {
+            // A URL or a path of another language, unquoted, would be looked for where it never stands.
+            let quoted = rest.starts_with("[\"");
+            if name.is_empty() || (!quoted && name.contains(['/', '$', '"', ' '])) {
                 return Err(FORM);
             }
             names.push(String::from(name));
@@ -129,7 +132,7 @@ mod tests {
         assert_eq!(names("realm_access.roles"), Ok(vec!["realm_access".into(), "roles".into()]));
         assert_eq!(names("[\"https://a.b/roles\"]"), Ok(vec!["https://a.b/roles".into()]));
         assert_eq!(names("a[\"b.c\"].d"), Ok(vec!["a".into(), "b.c".into(), "d".into()]));
-        for text in ["", ".", "a.", ".a", "a..b", "a[b]", "[\"a", "a[\"b\"]c"] {
+        for text in ["", ".", "a.", ".a", "a..b", "a[b]", "[\"a", "a[\"b\"]c", "$.a", "a/b", "https://a.b/c", "a b"] {
             assert!(names(text).is_err(), "{text}");
         }
     }
