@@ -70,7 +70,11 @@ fn keeps_secrets(data: &[u8], texts: &[String]) {
     let mut secrets = vec![ENV_SECRET];
     for opening in ["\"secret\":{\"value\":\"", "{\"plain\":\""] {
         let inline = text.split(opening).skip(1).filter_map(|after| after.split(['"', '\\']).next());
-        secrets.extend(inline.filter(|secret| secret.len() >= 12 && text.matches(secret).count() == 1));
+        // One that is made of our own words would be found in any message.
+        let own_words = |secret: &str| secret.contains(' ');
+        secrets.extend(
+            inline.filter(|secret| secret.len() >= 12 && text.matches(secret).count() == 1 && !own_words(secret)),
+        );
     }
     for secret in secrets {
         assert!(!texts.iter().any(|text| text.contains(secret)), "a secret is shown in {texts:?}");

@@ -299,6 +299,11 @@ fn check_unlisted(policy: &Policy, explanation: &Explanation, pairs: &[(&[u8], &
         (explanation.decision, explanation.reason, &explanation.route)
     );
     if explanation.reply.is_none() {
-        assert_eq!(other.edits.apply(pairs), explanation.edits.apply(pairs), "other headers get through");
+        // Unseen headers go by their spellings in hyphens and underscores; nginx takes no other signs in names.
+        let plain = |name: &[u8]| name.iter().all(|b| b.is_ascii_alphanumeric() || b":-_".contains(b));
+        let view = |edits: &gatekey::edit::Edits| {
+            edits.apply(pairs).into_iter().filter(|(name, _)| plain(name)).collect::<Vec<_>>()
+        };
+        assert_eq!(view(&other.edits), view(&explanation.edits), "other headers get through");
     }
 }
