@@ -59,6 +59,11 @@ impl<'c> Secrets<'c> {
                 ("base64url", Encoding::Base64url),
                 ("hex", Encoding::Hex),
             ];
+            // What is longer than any encoding's name may be the secret, in the wrong place.
+            if node.text()?.len() > 16 {
+                node.error_cure("unknown encoding", "it is one of text, base64, base64url, hex");
+                return None;
+            }
             one_of(&node, "encoding", &choices)
         });
         let (at, text) = match (fields.scalar("env"), fields.scalar("value")) {
