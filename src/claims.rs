@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::Json;
+use crate::json::{Json, MAX_EXACT};
 
 /// Where a claim lives: `tenant`, `realm_access.roles`, `["https://example.com/roles"]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ fn same(expected: &Json<'_>, found: &Json<'_>) -> bool {
         (Json::Bool(a), Json::Bool(b)) => a == b,
         (Json::Int(a), Json::Int(b)) => a == b,
         // Beyond this, different numbers were rounded to the same double.
-        (Json::Float(a), Json::Float(b)) => a == b && a.abs() <= 9_007_199_254_740_991.0,
+        (Json::Float(a), Json::Float(b)) => a == b && a.abs() <= MAX_EXACT,
         (Json::Int(whole), Json::Float(float)) | (Json::Float(float), Json::Int(whole)) => {
             i32::try_from(*whole).is_ok_and(|whole| f64::from(whole) == *float)
         }

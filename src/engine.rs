@@ -187,18 +187,15 @@ impl<'a, T: Trace> Case<'a, '_, T> {
         let issuer = policy.issuers.get(verified.issuer).ok_or(Reason::Internal)?;
         let identity =
             Identity::from_token(verified.issuer, issuer, verified.claims).map_err(|_| Reason::ClaimMismatch)?;
-        let revoked = &policy.revoked;
-        if revoked.has_token(identity.jti(), identity.sub(), identity.client())
-            || revoked.has_client(identity.authorized_party())
-        {
+        let clients = [identity.client(), identity.authorized_party()];
+        if policy.revoked.has_token(identity.jti(), identity.sub(), clients) {
             return Err(Reason::TokenRevoked);
         }
         Ok(identity)
     }
 
-    /// A request that is only watched goes on as it came, credential and all.
     fn hide_credentials(&mut self) {
-        if !self.policy.upstream.keep_credential && self.policy.mode == Mode::Enforce {
+        if self.policy.hides_credentials() {
             self.edits.hide_credentials(&self.policy.read, self.head);
         }
     }

@@ -35,6 +35,11 @@ impl<'a> Head<'a> {
     }
 }
 
+/// Whether an octet may stand in a token (RFC 9110 section 5.6.2), as names of headers, methods and schemes are.
+pub fn is_token_octet(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+}
+
 /// Reads the host's form of a header map: a count, the lengths of all names and values, then names and
 /// values, each ended by NUL. Nothing in it is believed: `None` unless every length is borne out.
 pub fn parse_map(map: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {

@@ -26,6 +26,9 @@ pub enum Json<'a> {
     Object(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
+/// The largest whole number below which no two share a double. A [`Json::Float`] beyond it may have been rounded.
+pub const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
+
 /// How much structure a reader is willing to build.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

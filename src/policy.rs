@@ -65,6 +65,11 @@ impl Policy {
         self.upstream.strip.covers(name)
     }
 
+    /// Whether credentials are kept from the service. A request that is only watched goes on as it came.
+    pub fn hides_credentials(&self) -> bool {
+        !self.upstream.keep_credential && self.mode == Mode::Enforce
+    }
+
     /// Whether a trailer of this name, in any spelling, could pass for an identity or holds a credential.
     pub fn owns_trailer(&self, name: &[u8]) -> bool {
         let is_credential = |location: &Location| match location {
@@ -73,7 +78,7 @@ impl Policy {
             Location::Cookie(_) => is_spelling(name, "cookie"),
             Location::Query(_) => false,
         };
-        self.owns(name) || (!self.upstream.keep_credential && self.read.locations().any(is_credential))
+        self.owns(name) || (self.hides_credentials() && self.read.locations().any(is_credential))
     }
 
     /// Whether headers are removed by the beginning of their names, which a host must list them for.

@@ -14,9 +14,9 @@ pub struct Revoked {
 }
 
 impl Revoked {
-    /// Whether a token with these claims is revoked.
-    pub fn has_token(&self, jti: Option<&str>, sub: Option<&str>, client: Option<&str>) -> bool {
-        holds(&self.jti, jti) || holds(&self.sub, sub) || self.has_client(client)
+    /// Whether a token with these claims, which may name two clients, is revoked.
+    pub fn has_token(&self, jti: Option<&str>, sub: Option<&str>, clients: [Option<&str>; 2]) -> bool {
+        holds(&self.jti, jti) || holds(&self.sub, sub) || clients.into_iter().any(|client| self.has_client(client))
     }
 
     /// Whether a client is revoked.

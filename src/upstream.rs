@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::claims::ClaimPath;
 use crate::identity::Identity;
-use crate::json::Json;
+use crate::json::{Json, MAX_EXACT};
 
 /// The longest value that is put into one header, in octets.
 const MAX_VALUE: usize = 4 * 1024;
@@ -244,7 +244,7 @@ fn claim_text(value: &Json<'_>) -> Option<String> {
 /// an exponent that reaches where doubles have gaps.
 fn is_rounded(value: &Json<'_>) -> bool {
     match value {
-        Json::Float(number) => number.abs() > 9_007_199_254_740_991.0,
+        Json::Float(number) => number.abs() > MAX_EXACT,
         Json::Array(items) => items.iter().any(is_rounded),
         Json::Object(members) => members.iter().any(|(_, member)| is_rounded(member)),
         Json::Null | Json::Bool(_) | Json::Int(_) | Json::Str(_) => false,

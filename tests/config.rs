@@ -278,3 +278,17 @@ fn large_policies_are_read() {
     let long = format!("{{\"a\":\"{}\"}}", "x".repeat(4 * 1024 * 1024));
     assert_eq!(read(&long).err().unwrap()[0].to_string(), "policy: is longer than 4194304 octets");
 }
+
+/// Credentials go from trailers where they go from headers: not where they are kept, nor in report mode.
+#[test]
+fn trailers_follow_the_rule_of_headers() {
+    for (rest, hidden) in [
+        (r#""mode":"enforce""#, true),
+        (r#""mode":"report""#, false),
+        (r#""upstream":{"keep_credential":true}"#, false),
+    ] {
+        let loaded = read(&policy(&format!("with {rest}"))).unwrap_or_else(|errors| panic!("{rest}: {errors:?}"));
+        assert_eq!(loaded.policy.owns_trailer(b"Authorization"), hidden, "{rest}");
+        assert_eq!(loaded.policy.owns_trailer(b"x_api_key"), hidden, "{rest}");
+    }
+}

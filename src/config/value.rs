@@ -3,7 +3,8 @@
 use super::error::quote;
 use super::node::Node;
 use super::suggest::nearest;
-use crate::json::Json;
+use crate::head::is_token_octet;
+use crate::json::{Json, MAX_EXACT};
 use crate::time::{Time, parse_duration};
 
 /// Words with a meaning of their own, which no issuer or client may be called.
@@ -31,9 +32,7 @@ pub(super) fn check_label(name: &str, node: &Node<'_>) {
 
 /// Whether a text is a token (RFC 9110 section 5.6.2), as names of headers, cookies and methods are.
 pub(super) fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= 256
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    !text.is_empty() && text.len() <= 256 && text.bytes().all(is_token_octet)
 }
 
 /// The name of a header, in lower case.
@@ -125,8 +124,7 @@ pub(super) fn whole_numbers(value: Json<'_>) -> Json<'_> {
 
 /// The integer that a floating-point number stands for, if it stands for one exactly.
 fn whole(number: f64) -> Option<i128> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() == 0.0 && number.abs() <= EXACT { format!("{number:.0}").parse().ok() } else { None }
+    if number.fract() == 0.0 && number.abs() <= MAX_EXACT { format!("{number:.0}").parse().ok() } else { None }
 }
 
 #[cfg(test)]

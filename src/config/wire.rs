@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::LIMITS;
+use super::value::whole_numbers;
 use crate::json::Json;
 
 /// Reads an encoded Struct into the JSON object that it stands for. `None` if it is no such message, names
@@ -78,14 +79,7 @@ fn list<'a>(message: &'a [u8], depth: usize, left: &mut usize) -> Option<Json<'a
 
 /// Every number travels as a double; a whole one is read as it was written.
 fn number(number: f64) -> Option<Json<'static>> {
-    const WHOLE: std::ops::RangeInclusive<f64> = -9_007_199_254_740_991.0..=9_007_199_254_740_991.0;
-    if !number.is_finite() {
-        return None;
-    }
-    let whole = number.fract() == 0.0 && WHOLE.contains(&number);
-    // Exact within this range.
-    #[allow(clippy::as_conversions, clippy::cast_possible_truncation)]
-    Some(if whole { Json::Int(i128::from(number as i64)) } else { Json::Float(number) })
+    number.is_finite().then(|| whole_numbers(Json::Float(number)))
 }
 
 /// One field of a message: its number and what it holds.

@@ -1,6 +1,7 @@
 //! `Authorization: Bearer` (RFC 6750 section 2.1): exactly one value, whatever is in it.
 
 use crate::deny::Reason;
+use crate::head::is_token_octet;
 
 const SCHEME: &[u8] = b"bearer";
 
@@ -35,8 +36,7 @@ pub fn is_bearer(authorization: &[u8]) -> bool {
 /// What follows the scheme; `None` under another, longer names included (RFC 9110 section 5.6.2, token).
 fn after_scheme(authorization: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = authorization.split_at_checked(SCHEME.len())?;
-    let in_token = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
-    let ends = !rest.first().is_some_and(in_token);
+    let ends = !rest.first().is_some_and(|b| is_token_octet(*b));
     (scheme.eq_ignore_ascii_case(SCHEME) && ends).then_some(rest)
 }
 
