@@ -10,6 +10,7 @@ use gatekey::head::Head;
 use gatekey::jose::alg::{Alg, Verifier};
 use gatekey::jose::compact::Compact;
 use gatekey::jose::hmac::HmacKey;
+use gatekey::jose::offload::NoOffload;
 use gatekey::policy::Policy;
 use gatekey::redact::Secret;
 use gatekey::time::Time;
@@ -70,7 +71,7 @@ fn example_of_rfc_7515() {
 
     let token = format!("{HEADER}.{PAYLOAD}.{SIGNATURE}");
     let parts = Compact::split(token.as_bytes()).expect("three parts");
-    assert!(key.verify(parts.signed, &octets(SIGNATURE)));
+    assert!(key.verify(parts.signed, &octets(SIGNATURE), &NoOffload));
 
     let policy = json!({"issuers": {"joe": {"issuer": "joe", "jwks": {"keys": [{"kty": "oct", "k": KEY}]}}}});
     let policy = load(policy.to_string().as_bytes());

@@ -136,6 +136,7 @@ fn seconds(time: Time) -> Json<'static> {
 fn alg(args: &Args) -> Result<Option<Alg>, Failure> {
     let parse = |name: &str| {
         Alg::parse(name)
+            .filter(|alg| !alg.is_asymmetric())
             .ok_or_else(|| Failure::Usage(format!("unknown algorithm {name:?}: HS256, HS384 and HS512 are known")))
     };
     args.one("alg")?.map(parse).transpose()

@@ -96,7 +96,7 @@ fn read_one<'j>(node: &Node<'j>) -> Result<Option<Jwk<'j>>, Noted> {
     }
     let octets = octets(&required(node, &fields, "k")?)?;
     let alg = match fields.get("alg") {
-        Some(alg) => match Alg::parse(alg.text().ok_or(Noted)?) {
+        Some(alg) => match Alg::parse(alg.text().ok_or(Noted)?).filter(|alg| !alg.is_asymmetric()) {
             Some(known) => Some(known),
             None => return unfit_alg(node, &alg).map(|()| None),
         },
@@ -148,8 +148,9 @@ fn unfit_alg(node: &Node<'_>, alg: &Node<'_>) -> Result<(), Noted> {
         alg.error(format!("{} does not go with an oct key", quote(name)));
         return Err(Noted);
     }
-    if Alg::ALL.iter().any(|known| known.name().eq_ignore_ascii_case(name)) {
-        alg.unknown("algorithm", name, Alg::ALL.iter().map(|alg| alg.name()), None);
+    let hmac = || Alg::ALL.iter().filter(|alg| !alg.is_asymmetric()).map(|alg| alg.name());
+    if hmac().any(|known| known.eq_ignore_ascii_case(name)) {
+        alg.unknown("algorithm", name, hmac(), None);
         return Err(Noted);
     }
     node.warn(format!("is left out: unknown algorithm {}", quote(name)), None);

@@ -4,6 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha384, Sha512};
 
 use super::alg::{Alg, Verifier};
+use super::offload::Offload;
 use crate::redact::Secret;
 
 /// An HMAC state with the key already absorbed; every verification starts from a copy.
@@ -17,13 +18,14 @@ enum Keyed {
 pub struct HmacKey(Keyed);
 
 impl HmacKey {
-    /// Prepares a secret. `None` only if the library refuses the key, which HMAC never does for its length.
+    /// Prepares a secret. `None` if the algorithm is none of HMAC's.
     pub fn new(alg: Alg, secret: &Secret) -> Option<Self> {
         let secret = secret.expose();
         Some(Self(match alg {
             Alg::Hs256 => Keyed::Hs256(Hmac::new_from_slice(secret).ok()?),
             Alg::Hs384 => Keyed::Hs384(Hmac::new_from_slice(secret).ok()?),
             Alg::Hs512 => Keyed::Hs512(Hmac::new_from_slice(secret).ok()?),
+            _ => return None,
         }))
     }
 
@@ -47,7 +49,7 @@ impl Verifier for HmacKey {
     }
 
     // `verify_slice` wants the full length and takes the same time for every signature.
-    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+    fn verify(&self, message: &[u8], signature: &[u8], _offload: &dyn Offload) -> bool {
         match &self.0 {
             Keyed::Hs256(state) => state.clone().chain_update(message).verify_slice(signature).is_ok(),
             Keyed::Hs384(state) => state.clone().chain_update(message).verify_slice(signature).is_ok(),
@@ -59,6 +61,7 @@ impl Verifier for HmacKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jose::offload::NoOffload;
 
     fn hex(text: &str) -> Vec<u8> {
         (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
@@ -83,11 +86,11 @@ mod tests {
             let key = HmacKey::new(alg, &secret).unwrap();
             let mut code = hex(code);
             assert_eq!(key.sign(message), code);
-            assert!(key.verify(message, &code));
-            assert!(!key.verify(message, &code[..code.len() - 1]));
+            assert!(key.verify(message, &code, &NoOffload));
+            assert!(!key.verify(message, &code[..code.len() - 1], &NoOffload));
             for index in 0..code.len() {
                 code[index] ^= 1;
-                assert!(!key.verify(message, &code));
+                assert!(!key.verify(message, &code, &NoOffload));
                 code[index] ^= 1;
             }
         }

@@ -1,0 +1,28 @@
+//! Signatures that a host may check in place of this module, because its machine code is faster.
+
+use super::alg::Alg;
+
+/// Somebody else who can check signatures. What it does not know how to check is checked here.
+pub trait Offload {
+    /// Whether `signature` of `message` holds, for RSASSA-PKCS1-v1_5 and ECDSA.
+    ///
+    /// `spki` is the key as a DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7); an ECDSA signature is
+    /// in DER (RFC 3279 section 2.2.3). `None` if it cannot tell.
+    fn verify(&self, alg: Alg, spki: &[u8], message: &[u8], signature: &[u8]) -> Option<bool>;
+
+    /// Whether it checks signatures of this algorithm.
+    fn knows(&self, alg: Alg) -> bool;
+}
+
+/// Nobody else: every signature is checked by this module's own code.
+pub struct NoOffload;
+
+impl Offload for NoOffload {
+    fn verify(&self, _alg: Alg, _spki: &[u8], _message: &[u8], _signature: &[u8]) -> Option<bool> {
+        None
+    }
+
+    fn knows(&self, _alg: Alg) -> bool {
+        false
+    }
+}
