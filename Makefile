@@ -43,6 +43,7 @@ fuzz: toolchain ## every fuzz target for TIME=60 seconds
 check: toolchain ## formatting and lints
 	cargo fmt --check
 	cargo fmt --check --manifest-path tools/trim/Cargo.toml
+	cargo fmt --check --manifest-path tools/vectors/Cargo.toml
 	cargo clippy --locked --quiet --all-targets --features cli -- -D warnings
 	cargo clippy --locked --quiet --lib --target wasm32-wasip1 -- -D warnings
 

@@ -3,6 +3,7 @@
 use crate::deny::Reason;
 use crate::edit::Edits;
 use crate::identity::Identity;
+use crate::jwks::record::Want;
 use crate::route::Route;
 
 /// What is to be done with a request.
@@ -18,6 +19,8 @@ pub struct Decision<'a> {
     pub edits: Edits,
     /// Which kinds of credential were shown, good or bad.
     pub shown: Shown,
+    /// The issuer, by its index, whose keys might turn a refusal into something else if others could be had.
+    pub wants: Option<(usize, Want)>,
 }
 
 /// Whether a request passes.

@@ -105,6 +105,8 @@ reasons! {
     CredentialNotAccepted "credential_not_accepted" => Forbidden,
     /// No route matches.
     NoRoute "no_route" => Forbidden,
+    /// The issuer's keys are fetched, and could not be had so far, or not for too long.
+    KeysUnavailable "keys_unavailable" => TemporarilyUnavailable,
     /// The filter cannot decide: no policy, or no believable clock.
     Internal "internal" => TemporarilyUnavailable,
 }

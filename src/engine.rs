@@ -8,7 +8,8 @@ use crate::deny::Reason;
 use crate::edit::Edits;
 use crate::head::Head;
 use crate::identity::Identity;
-use crate::jose::{self, Memory};
+use crate::jose::{self, Means};
+use crate::jwks::record::Want;
 use crate::path::NormalPath;
 use crate::policy::{Mode, Policy, Routing};
 use crate::route::{self, Route, Target};
@@ -16,28 +17,27 @@ use crate::rule::{Requirement, Rule, Unmet};
 use crate::time::Time;
 
 /// Decides one request.
-///
-/// `memory` keeps the decoded claims that the decision refers to; it is made anew for each request.
 pub fn decide<'a>(
     policy: &'a Policy,
     head: &Head<'a>,
     now: Time,
-    memory: &'a Memory,
+    means: &mut Means<'_>,
     trace: &mut impl Trace,
 ) -> Decision<'a> {
     let mut case = Case {
         policy,
         head,
         now,
-        memory,
+        means,
         trace,
         route: None,
         shown: Shown::default(),
+        wants: None,
         edits: Edits::strip(&policy.upstream, head),
     };
     let outcome = case.judge();
-    let (route, shown) = (case.route, case.shown);
-    let decision = |verdict, identities, edits| Decision { verdict, route, identities, edits, shown };
+    let (route, shown, wants) = (case.route, case.shown, case.wants);
+    let decision = |verdict, identities, edits| Decision { verdict, route, identities, edits, shown, wants };
     let denial = match outcome {
         Ok(identities) => return decision(Verdict::Allow, identities, case.edits),
         Err(denial) => denial,
@@ -51,18 +51,20 @@ pub fn decide<'a>(
 }
 
 /// One request while it is decided.
-struct Case<'a, 'r, T> {
+struct Case<'a, 'r, 'm, T> {
     policy: &'a Policy,
     head: &'r Head<'a>,
     now: Time,
-    memory: &'a Memory,
+    means: &'r mut Means<'m>,
     trace: &'r mut T,
     route: Option<&'a Route>,
     shown: Shown,
+    /// Whose keys might change the outcome if others could be had.
+    wants: Option<(usize, Want)>,
     edits: Edits,
 }
 
-impl<'a, T: Trace> Case<'a, '_, T> {
+impl<'a, T: Trace> Case<'a, '_, '_, T> {
     /// Who the caller is, in the order that the route names them.
     fn judge(&mut self) -> Result<Vec<Identity<'a>>, Denial> {
         let policy = self.policy;
@@ -183,10 +185,12 @@ impl<'a, T: Trace> Case<'a, '_, T> {
 
     fn verify_token(&mut self, token: &[u8]) -> Result<Identity<'a>, Reason> {
         let policy = self.policy;
-        let verified = jose::verify(token, &policy.issuers, self.now, self.memory, self.trace)?;
-        let issuer = policy.issuers.get(verified.issuer).ok_or(Reason::Internal)?;
-        let identity =
-            Identity::from_token(verified.issuer, issuer, verified.claims).map_err(|_| Reason::ClaimMismatch)?;
+        let token = jose::verify(token, &policy.issuers, self.now, self.means, self.trace).map_err(|refusal| {
+            self.wants = refusal.wants;
+            refusal.reason
+        })?;
+        let issuer = policy.issuers.get(token.issuer).ok_or(Reason::Internal)?;
+        let identity = Identity::from_token(issuer, token);
         let clients = [identity.client(), identity.authorized_party()];
         if policy.revoked.has_token(identity.jti(), identity.sub(), clients) {
             return Err(Reason::TokenRevoked);

@@ -1,11 +1,14 @@
 //! Explains one decision in full: what was read, which route matched, what was checked, what would change.
 
+use crate::cache::Cache;
 use crate::decision::Verdict;
 use crate::edit::Edits;
 use crate::engine;
 use crate::head::Head;
 use crate::identity::Identity;
-use crate::jose::Memory;
+use crate::jose::Means;
+use crate::jose::keyring::Keyring;
+use crate::jose::offload::NoOffload;
 use crate::json::Json;
 use crate::policy::Policy;
 use crate::reply::{Asked, Reply, is_grpc};
@@ -38,11 +41,17 @@ pub struct Explanation {
     pub edits: Edits,
 }
 
-/// Decides a request and tells how.
+/// Decides a request and tells how. Keys that the policy has fetched are not there.
 pub fn explain(policy: &Policy, head: &Head<'_>, now: Time) -> Explanation {
-    let memory = Memory::default();
+    explain_with(policy, &Keyring::new(&policy.issuers), head, now)
+}
+
+/// Decides a request with keys that were fetched, and tells how.
+pub fn explain_with(policy: &Policy, keyring: &Keyring, head: &Head<'_>, now: Time) -> Explanation {
     let mut steps = Vec::new();
-    let decision = engine::decide(policy, head, now, &memory, &mut steps);
+    // Every step is to be told, so nothing is remembered from one request to the next.
+    let mut means = Means { keyring, cache: &mut Cache::off(), offload: &NoOffload };
+    let decision = engine::decide(policy, head, now, &mut means, &mut steps);
     let asked = Asked { id: head.first("x-request-id"), grpc: head.first("content-type").is_some_and(is_grpc) };
     let reply = match &decision.verdict {
         Verdict::Deny(denial) => Some(Reply::new(denial, policy.deny_style(), asked)),

@@ -1,8 +1,10 @@
 //! Who the caller is: the same view of every kind of credential.
 
+use std::rc::Rc;
+
 use crate::credential::key::Client;
-use crate::jose::Claims;
 use crate::jose::issuer::Issuer;
+use crate::jose::token::Token;
 use crate::json::Json;
 
 /// A verified caller.
@@ -11,34 +13,14 @@ pub struct Identity<'a> {
 }
 
 enum Source<'a> {
-    Token { index: usize, issuer: &'a Issuer, claims: Claims<'a>, roles: Vec<String>, scopes: Vec<String> },
+    Token { issuer: &'a Issuer, token: Rc<Token> },
     Key { index: usize, client: &'a Client },
 }
 
-/// A claim where roles or scopes should be holds something else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnfitClaim;
-
 impl<'a> Identity<'a> {
     /// The bearer of a verified token.
-    ///
-    /// # Errors
-    /// [`UnfitClaim`] if the claim that should hold roles or scopes is neither text nor a list of texts.
-    pub fn from_token(index: usize, issuer: &'a Issuer, claims: Claims<'a>) -> Result<Self, UnfitClaim> {
-        let roles = match issuer.roles.find(claims.json()) {
-            Some(Json::Str(role)) => vec![String::from(role.as_ref())],
-            other => list_of(other)?,
-        };
-        let found = match &issuer.scopes {
-            Some(path) => path.find(claims.json()),
-            None => claims.json().get("scope").or_else(|| claims.json().get("scp")),
-        };
-        let scopes = match found {
-            // RFC 8693 section 4.2: a list with single spaces.
-            Some(Json::Str(list)) => list.split(' ').filter(|scope| !scope.is_empty()).map(String::from).collect(),
-            other => list_of(other)?,
-        };
-        Ok(Self { source: Source::Token { index, issuer, claims, roles, scopes } })
+    pub fn from_token(issuer: &'a Issuer, token: Rc<Token>) -> Self {
+        Self { source: Source::Token { issuer, token } }
     }
 
     /// The bearer of a client's key.
@@ -70,7 +52,7 @@ impl<'a> Identity<'a> {
     /// The index of the issuer, for tokens.
     pub fn issuer_index(&self) -> Option<usize> {
         match self.source {
-            Source::Token { index, .. } => Some(index),
+            Source::Token { ref token, .. } => Some(token.issuer),
             Source::Key { .. } => None,
         }
     }
@@ -86,7 +68,7 @@ impl<'a> Identity<'a> {
     /// The claims of the token, or those that the policy gives the client.
     pub fn claims(&self) -> &Json<'_> {
         match &self.source {
-            Source::Token { claims, .. } => claims.json(),
+            Source::Token { token, .. } => token.claims.json(),
             Source::Key { client, .. } => &client.claims,
         }
     }
@@ -122,7 +104,7 @@ impl<'a> Identity<'a> {
     /// The roles.
     pub fn roles(&self) -> &[String] {
         match &self.source {
-            Source::Token { roles, .. } => roles,
+            Source::Token { token, .. } => &token.roles,
             Source::Key { client, .. } => &client.roles,
         }
     }
@@ -130,26 +112,15 @@ impl<'a> Identity<'a> {
     /// The scopes.
     pub fn scopes(&self) -> &[String] {
         match &self.source {
-            Source::Token { scopes, .. } => scopes,
+            Source::Token { token, .. } => &token.scopes,
             Source::Key { client, .. } => &client.scopes,
         }
     }
 
     fn token_claim(&self, name: &str) -> Option<&str> {
         match &self.source {
-            Source::Token { claims, .. } => claims.json().get(name).and_then(Json::as_str),
+            Source::Token { token, .. } => token.claims.json().get(name).and_then(Json::as_str),
             Source::Key { .. } => None,
         }
-    }
-}
-
-/// The texts of a list; nothing where there is nothing.
-fn list_of(value: Option<&Json<'_>>) -> Result<Vec<String>, UnfitClaim> {
-    match value {
-        None => Ok(Vec::new()),
-        Some(Json::Array(items)) => {
-            items.iter().map(|item| item.as_str().map(String::from).ok_or(UnfitClaim)).collect()
-        }
-        Some(_) => Err(UnfitClaim),
     }
 }

@@ -78,6 +78,19 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// What the value takes in memory, roughly, in octets.
+    pub fn weight(&self) -> usize {
+        let inner = match self {
+            Json::Null | Json::Bool(_) | Json::Int(_) | Json::Float(_) => 0,
+            Json::Str(text) => text.len(),
+            Json::Array(items) => items.iter().fold(0, |sum: usize, item| sum.saturating_add(item.weight())),
+            Json::Object(members) => members.iter().fold(0, |sum: usize, (name, value)| {
+                sum.saturating_add(size_of::<Cow<'_, str>>()).saturating_add(name.len()).saturating_add(value.weight())
+            }),
+        };
+        inner.saturating_add(size_of::<Self>())
+    }
+
     /// The same value, borrowing nothing.
     pub fn into_owned(self) -> Json<'static> {
         match self {

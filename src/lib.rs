@@ -23,6 +23,7 @@
     )
 )]
 
+pub mod cache;
 pub mod claims;
 pub mod config;
 pub mod credential;
@@ -35,6 +36,7 @@ pub mod head;
 pub mod identity;
 pub mod jose;
 pub mod json;
+pub mod jwks;
 pub mod path;
 pub mod policy;
 pub mod redact;

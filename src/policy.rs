@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::cache::CacheSize;
 use crate::credential::key::Clients;
 use crate::credential::{Location, Read};
 use crate::deny::DenyStyle;
@@ -21,6 +22,7 @@ pub struct Policy {
     pub(crate) upstream: Upstream,
     pub(crate) revoked: Revoked,
     pub(crate) deny: DenyStyle,
+    pub(crate) cache: CacheSize,
     /// Whether genuine CORS preflights pass on every route.
     pub(crate) preflight: bool,
     /// Names the policy in the start line: a digest of its canonical form without secrets.
@@ -89,6 +91,16 @@ impl Policy {
     /// Where credentials are looked for.
     pub fn read(&self) -> &Read {
         &self.read
+    }
+
+    /// Whose tokens are taken.
+    pub fn issuers(&self) -> &Issuers {
+        &self.issuers
+    }
+
+    /// How many verified tokens are kept, and how long.
+    pub fn cache_size(&self) -> CacheSize {
+        self.cache
     }
 
     /// How refusals look.

@@ -1,8 +1,12 @@
 //! The answer to a refused caller: status, challenges (RFC 9110 section 11.6.1, RFC 6750 section 3) and body.
 
 use crate::decision::Denial;
-use crate::deny::{Body, Code, DenyStyle};
+use crate::deny::{Body, Code, DenyStyle, Reason};
 use crate::json::write_text;
+
+/// When to try again while keys cannot be had, in seconds (RFC 9110 section 10.2.3): after the next attempt,
+/// mostly.
+const RETRY_AFTER: &str = "5";
 
 /// What the filter answers in place of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +47,9 @@ impl Reply {
         let mut headers =
             vec![("content-type", String::from(content_type)), ("cache-control", String::from("no-store"))];
         headers.extend(challenges(denial, style).into_iter().map(|challenge| ("www-authenticate", challenge)));
+        if denial.reason == Reason::KeysUnavailable {
+            headers.push(("retry-after", String::from(RETRY_AFTER)));
+        }
         Self {
             status: code.status(),
             headers,

@@ -1,5 +1,7 @@
 //! Policies: every mistake is told in words that help, good ones load, and no text whatever makes the reader panic.
 
+mod support;
+
 use gatekey::config::{ConfigError, Loaded, load};
 
 const D1: &str = "5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f";
@@ -22,6 +24,13 @@ fn read(policy: &str) -> Result<Loaded, Vec<ConfigError>> {
 
 /// The text that the shorthand of the golden files stands for.
 fn expand(text: &str) -> String {
+    let member = |key: &str, name: &str| support::keys::jwk(key)[name].as_str().expect("text").to_owned();
+    let modulus = member("rsa2048", "n");
+    // The last character holds the last bits: A makes the number even, and needs no other change.
+    let even = format!("{}A", &modulus[..modulus.len() - 1]);
+    let text = text.replace("<n1024>", &member("rsa1024", "n")).replace("<n2048>", &modulus).replace("<nEven>", &even);
+    let text = text.replace("<x256>", &member("p256", "x")).replace("<y256>", &member("p256", "y"));
+    let text = text.replace("<x25519>", &member("ed25519", "x"));
     let text = text.replace("<D1>", &D1.to_uppercase()).replace("<d1>", D1).replace("<d2>", D2).replace("<d3>", D3);
     let text = text.replace("<k32>", K32);
     let mut expanded = String::new();

@@ -10,7 +10,7 @@ use support::echo::Echo;
 use support::envoy::{AfterTrap, Envoy, Launch, Setup, available};
 use support::http::{Client, get};
 use support::run::{Run, counted};
-use support::{CaseFile, Rung, Tally, check, load_all, now_seconds};
+use support::{CaseFile, Rung, Tally, check, load_all, load_one, now_seconds};
 
 /// One Envoy at a time: the machine is small, and a start compiles the module.
 fn turn() -> MutexGuard<'static, ()> {
@@ -41,6 +41,7 @@ impl Bench {
             after_trap: AfterTrap::FailClosed,
             workers: 1,
             upstream: self.echo.address,
+            clusters: Vec::new(),
         }
     }
 
@@ -99,7 +100,7 @@ fn table(after_trap: AfterTrap) {
     let mut used = Vec::new();
     for name in files.iter().map(|file| &file.name) {
         // Tokens are minted anew for every file: the clock of a real host does not stand still.
-        let file = load_all(now_seconds()).into_iter().find(|file| file.name == *name).expect("the same files");
+        let file = load_one(name, now_seconds());
         for case in file.cases.iter().filter(|case| case.rungs.contains(&Rung::Envoy)) {
             let result = run.outcome(&file, case).and_then(|outcome| check(case, Rung::Envoy, &outcome));
             tally.add(&file.name, &case.name, result);

@@ -8,12 +8,17 @@ mod wasm_host;
 mod config;
 #[path = "wasm/faults.rs"]
 mod faults;
+#[path = "wasm/fetch.rs"]
+mod fetch;
 #[path = "wasm/host.rs"]
 mod host;
 #[path = "wasm/lab.rs"]
 mod lab;
 #[path = "wasm/life.rs"]
 mod life;
+
+#[path = "wasm/offload.rs"]
+mod offload;
 
 use std::collections::BTreeMap;
 
@@ -195,6 +200,9 @@ struct Costs(BTreeMap<&'static str, Vec<(usize, usize, u64)>>);
 impl Costs {
     fn add(&mut self, case: &Case, trace: &Trace) {
         let kind = match (trace.end, trace.label("credential")) {
+            (End::Passed, Some("jwt")) if trace.calls.contains_key("proxy_call_foreign_function") => {
+                "good token, whose signature the host checks"
+            }
             (End::Passed, Some("jwt")) => "good token",
             (End::Passed, Some("key")) => "good key",
             (End::Passed, Some("none")) => "public",

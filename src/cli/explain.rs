@@ -4,14 +4,17 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gatekey::explain::{Explanation, explain};
+use gatekey::explain::{Explanation, explain_with};
 use gatekey::head::Head;
+use gatekey::jose::document;
+use gatekey::jose::issuer::Keys;
+use gatekey::jose::keyring::Keyring;
 use gatekey::json::Json;
 use gatekey::policy::Policy;
 use gatekey::time::Time;
 
 use super::args::Args;
-use super::policy_file::{Env, compile_aloud, read, text};
+use super::policy_file::{Env, compile_aloud, read, read_text, text};
 use super::requests::{Request, key_places, read_line};
 use super::{Failure, Outcome};
 
@@ -30,6 +33,7 @@ sees, and the steps that led there.
   --method, --path, --header
                          one request on the command line
   --token T, --key K     show a credential where the policy looks first
+  --jwks NAME=FILE       the key set of an issuer whose keys are fetched; without it they are not there
   --now TIME             decide as at this RFC 3339 time
   --env NAME=VALUE       a variable of the host's VM environment; those of this process count too
   --allow-missing-env    make up variables that are not set
@@ -54,9 +58,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
         }
     }
     let policy = compile_aloud(&read(file)?, &env)?.policy;
+    let keyring = keyring(&policy, args, now)?;
     match list {
-        Some(list) => explain_list(&policy, list, now, out),
-        None => explain_one(&policy, args, now, out),
+        Some(list) => explain_list(&policy, &keyring, list, now, out),
+        None => explain_one(&policy, &keyring, args, now, out),
     }
 }
 
@@ -72,7 +77,26 @@ pub(super) fn now(args: &Args) -> Result<Time, Failure> {
     }
 }
 
-fn explain_list(policy: &Policy, list: &str, now: Time, out: &mut dyn Write) -> Outcome {
+/// The keys that `--jwks NAME=FILE` stands in for, as if they had just been fetched.
+fn keyring(policy: &Policy, args: &Args, now: Time) -> Result<Keyring, Failure> {
+    const ALL_DAY: i64 = 86_400_000;
+    let mut keyring = Keyring::new(policy.issuers());
+    for pair in args.all("jwks") {
+        let (name, file) =
+            pair.split_once('=').ok_or_else(|| Failure::Usage(String::from("write --jwks NAME=FILE")))?;
+        let found = policy.issuers().iter().enumerate().find(|(_, issuer)| issuer.name == name);
+        let Some((index, Keys::Remote(source))) = found.map(|(index, issuer)| (index, &issuer.keys)) else {
+            return Err(Failure::Input(format!("gatekey: the policy fetches no keys for an issuer {name}\n")));
+        };
+        let text = read_text(file)?;
+        let keys = document::read(text.as_bytes(), source.algorithms.as_deref())
+            .map_err(|fault| Failure::Input(format!("gatekey: {file} {fault}\n")))?;
+        keyring.install(index, keys, now.plus(ALL_DAY));
+    }
+    Ok(keyring)
+}
+
+fn explain_list(policy: &Policy, keyring: &Keyring, list: &str, now: Time, out: &mut dyn Write) -> Outcome {
     let input: Box<dyn BufRead> = match list {
         "-" => Box::new(BufReader::new(io::stdin())),
         path => {
@@ -92,7 +116,7 @@ fn explain_list(policy: &Policy, list: &str, now: Time, out: &mut dyn Write) -> 
             Ok(line) => {
                 let line = read_line(line);
                 match line.request {
-                    Ok(request) => decide(policy, &request, now).to_json(line.id),
+                    Ok(request) => decide(policy, keyring, &request, now).to_json(line.id),
                     Err(message) => error(line.id, message, &mut bad),
                 }
             }
@@ -108,11 +132,11 @@ fn error(id: Json<'static>, message: String, bad: &mut bool) -> Json<'static> {
     Json::Object(vec![("id".into(), id), ("error".into(), text(message))])
 }
 
-fn decide(policy: &Policy, request: &Request, now: Time) -> Explanation {
-    explain(policy, &Head { pairs: &request.head(), complete: true }, now)
+fn decide(policy: &Policy, keyring: &Keyring, request: &Request, now: Time) -> Explanation {
+    explain_with(policy, keyring, &Head { pairs: &request.head(), complete: true }, now)
 }
 
-fn explain_one(policy: &Policy, args: &Args, now: Time, out: &mut dyn Write) -> Outcome {
+fn explain_one(policy: &Policy, keyring: &Keyring, args: &Args, now: Time, out: &mut dyn Write) -> Outcome {
     let mut request = Request::new(args.one("method")?.unwrap_or("GET"), args.one("path")?.unwrap_or("/"));
     for header in args.all("header") {
         request.header(header).ok_or_else(|| Failure::Usage(String::from("write --header 'Name: value'")))?;
@@ -126,7 +150,7 @@ fn explain_one(policy: &Policy, args: &Args, now: Time, out: &mut dyn Write) -> 
             })?;
         }
     }
-    let explanation = decide(policy, &request, now);
+    let explanation = decide(policy, keyring, &request, now);
     if args.flag("human") || (io::stdout().is_terminal() && !args.flag("json")) {
         return human(&explanation, out);
     }

@@ -1,6 +1,6 @@
 //! The field `allow` of a route: who may pass, and on which conditions.
 
-use super::claims::claim_map;
+use super::claims::{Captures, claim_map};
 use super::error::quote;
 use super::fields::ALLOW;
 use super::node::{Fields, Node};
@@ -118,7 +118,7 @@ fn conditions(node: &Node<'_>, fields: &Fields<'_>, parties: &Parties, captures:
         parties: who,
         roles: texts(&items("role", "leave it out, or name a role")),
         scopes: scopes(&items("scope", "leave it out, or name a scope")),
-        claims: fields.get("claim").map(|node| claim_map(&node, Some(captures))).unwrap_or_default(),
+        claims: fields.get("claim").map(|node| claim_map(&node, Captures::Path(captures))).unwrap_or_default(),
         clients: clients(&items("client", "leave it out, or name a client"), parties),
         optional: fields.flag("optional"),
     };

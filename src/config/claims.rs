@@ -20,9 +20,17 @@ pub(super) fn claim_path(node: &Node<'_>) -> Option<ClaimPath> {
     }
 }
 
-/// Reads conditions `claim path: value or list of values`. `captures` are the names that every path of the
-/// route captures; `None` where there is no path.
-pub(super) fn claim_map(node: &Node<'_>, captures: Option<&[&str]>) -> Vec<ClaimCondition> {
+/// What a condition can compare a claim with, beside texts.
+#[derive(Clone, Copy)]
+pub(super) enum Captures<'c> {
+    /// `{path.NAME}`: the names that every path of a route captures.
+    Path(&'c [&'c str]),
+    /// `{issuer.NAME}`: the names that the pattern of an issuer captures.
+    Issuer(&'c [&'c str]),
+}
+
+/// Reads conditions `claim path: value or list of values`.
+pub(super) fn claim_map(node: &Node<'_>, captures: Captures<'_>) -> Vec<ClaimCondition> {
     let entries = node.entries();
     if node.is_empty() {
         node.error_cure("is empty", "leave it out, or name a claim");
@@ -47,7 +55,7 @@ pub(super) fn claim_map(node: &Node<'_>, captures: Option<&[&str]>) -> Vec<Claim
     entries.iter().filter_map(read).collect()
 }
 
-fn expected(node: &Node<'_>, captures: Option<&[&str]>) -> Option<Expected> {
+fn expected(node: &Node<'_>, captures: Captures<'_>) -> Option<Expected> {
     match node.value() {
         Json::Str(text) => template(node, text, captures),
         Json::Bool(_) | Json::Int(_) | Json::Float(_) => {
@@ -60,7 +68,7 @@ fn expected(node: &Node<'_>, captures: Option<&[&str]>) -> Option<Expected> {
     }
 }
 
-fn template(node: &Node<'_>, text: &str, captures: Option<&[&str]>) -> Option<Expected> {
+fn template(node: &Node<'_>, text: &str, captures: Captures<'_>) -> Option<Expected> {
     let pieces = match template::pieces(text) {
         Ok(pieces) => pieces,
         Err(message) => {
@@ -80,22 +88,27 @@ fn template(node: &Node<'_>, text: &str, captures: Option<&[&str]>) -> Option<Ex
     pieces.into_iter().map(read).collect::<Option<Vec<_>>>().map(Expected::Template)
 }
 
-/// The name of a capture that is there whichever path of the route matched.
-fn capture(node: &Node<'_>, field: &str, captures: Option<&[&str]>) -> Option<String> {
-    let Some(captures) = captures else {
-        node.error(format!("{} cannot be known here: only routes have paths", quote(&format!("{{{field}}}"))));
-        return None;
+/// The name of a capture that is there whichever path of the route matched, or whatever the issuer's name is.
+fn capture(node: &Node<'_>, field: &str, captures: Captures<'_>) -> Option<String> {
+    let (prefix, names, cure) = match captures {
+        Captures::Path(names) => ("path.", names, "every path of the route must capture it"),
+        Captures::Issuer(_) if field.starts_with("path.") => {
+            node.error(format!("{} cannot be known here: only routes have paths", quote(&format!("{{{field}}}"))));
+            return None;
+        }
+        Captures::Issuer(names) => {
+            ("issuer.", names, "`issuer` must capture it, as in https://id.example.com/{tenant}")
+        }
     };
-    let Some(name) = field.strip_prefix("path.") else {
+    let Some(name) = field.strip_prefix(prefix) else {
         node.error_cure(
             format!("unknown field {}", quote(field)),
-            "a claim is compared with {path.NAME}; {{ stands for a brace",
+            format!("a claim is compared with {{{prefix}NAME}}; {{{{ stands for a brace"),
         );
         return None;
     };
-    if !captures.contains(&name) {
-        let cure = "every path of the route must capture it";
-        node.unknown("capture", name, captures.iter().copied(), Some(String::from(cure)));
+    if !names.contains(&name) {
+        node.unknown("capture", name, names.iter().copied(), Some(String::from(cure)));
         return None;
     }
     Some(String::from(name))

@@ -1,7 +1,19 @@
 //! The fields that each part of a policy may have. The JSON Schema is held to these lists by a test.
 
-pub(super) const POLICY: &[&str] =
-    &["version", "mode", "issuers", "clients", "users", "read", "routes", "upstream", "deny", "revoked", "preflight"];
+pub(super) const POLICY: &[&str] = &[
+    "version",
+    "mode",
+    "issuers",
+    "clients",
+    "users",
+    "read",
+    "routes",
+    "upstream",
+    "deny",
+    "revoked",
+    "preflight",
+    "cache",
+];
 pub(super) const ISSUER: &[&str] = &[
     "issuer",
     "audience",
@@ -16,12 +28,11 @@ pub(super) const ISSUER: &[&str] = &[
     "require",
     "roles",
     "scopes",
-    "discovery",
     "pem",
 ];
-pub(super) const JWKS: &[&str] = &["keys", "uri", "cluster", "refresh", "keep_stale"];
+pub(super) const JWKS: &[&str] = &["keys", "uri", "discovery", "cluster", "refresh", "keep_stale"];
 /// Of a JWK. Others are allowed there (RFC 7517 section 4) and have no meaning.
-pub(super) const JWK: &[&str] = &["kty", "k", "kid", "alg", "use", "key_ops"];
+pub(super) const JWK: &[&str] = &["kty", "k", "n", "e", "crv", "x", "y", "kid", "alg", "use", "key_ops"];
 pub(super) const SECRET: &[&str] = &["env", "value", "encoding"];
 pub(super) const CLIENT: &[&str] = &["keys", "key", "roles", "scopes", "claims", "expires"];
 pub(super) const KEY: &[&str] = &["sha256", "plain", "expires", "not_before"];
@@ -31,12 +42,11 @@ pub(super) const ALLOW: &[&str] = &["any", "all", "role", "scope", "claim", "cli
 pub(super) const UPSTREAM: &[&str] = &["set", "strip", "keep_credential", "publish"];
 pub(super) const SET: &[&str] = &["value", "template"];
 pub(super) const DENY: &[&str] = &["body", "realm", "detail"];
+pub(super) const CACHE: &[&str] = &["tokens", "ttl"];
 pub(super) const REVOKED: &[&str] = &["jti", "sub", "client", "from"];
 
 /// Fields of the language that this version does not take yet, and what they are, with a verb.
 pub(super) const POLICY_LATER: &[(&str, &str)] = &[("users", "users (HTTP Basic) are")];
-pub(super) const ISSUER_LATER: &[(&str, &str)] = &[("discovery", "discovery is"), ("pem", "asymmetric keys are")];
-pub(super) const JWKS_LATER: &[(&str, &str)] = &[("uri", "remote key sets are")];
 pub(super) const REVOKED_LATER: &[(&str, &str)] = &[("from", "remote revocation lists are")];
 
 /// Fields that narrow what is accepted: without a value they are mistakes, while others then count as absent.
@@ -75,11 +85,10 @@ mod tests {
             "policy" => &schema,
             name => schema.get("$defs").unwrap().get(name).unwrap(),
         };
-        let remote = &[("uri", ""), ("cluster", ""), ("refresh", ""), ("keep_stale", "")];
         for (name, known, later) in [
             ("policy", POLICY, POLICY_LATER),
-            ("issuer", ISSUER, ISSUER_LATER),
-            ("jwks", JWKS, remote),
+            ("issuer", ISSUER, &[]),
+            ("jwks", JWKS, &[]),
             ("jwk", JWK, &[]),
             ("secret", SECRET, &[]),
             ("client", CLIENT, &[]),
@@ -90,6 +99,7 @@ mod tests {
             ("upstream", UPSTREAM, &[]),
             ("set", SET, &[]),
             ("deny", DENY, &[]),
+            ("cache", CACHE, &[]),
             ("revoked", REVOKED, REVOKED_LATER),
         ] {
             let Some(Json::Object(properties)) = definition(name).get("properties") else {

@@ -1,66 +1,103 @@
-//! Inline key sets (RFC 7517), `oct` keys so far.
+//! Inline key sets (RFC 7517): every key with its place, and every mistake in it.
 
 use super::error::quote;
-use super::fields::{JWK, JWKS, JWKS_LATER};
+use super::fields::JWK;
 use super::node::{Fields, Node};
 use super::secret::Secrets;
 use crate::jose::alg::Alg;
-use crate::jose::compact;
-use crate::redact::Secret;
+use crate::jose::document::MAX_KEYS;
+use crate::jose::jwk::{self, Flaw, Jwk, Material, Mistake, Reason};
+use crate::jose::keyset::{Key, MAX_CANDIDATES};
 
-/// The most keys of a set.
-const MAX_KEYS: usize = 100;
-/// The longest key id, in octets.
-const MAX_KID: usize = 256;
+use super::keys::hmac_key;
 
-/// A usable key of a set.
-pub(super) struct Jwk<'j> {
-    /// Where it stands.
-    pub(super) node: Node<'j>,
-    /// Its id.
-    pub(super) kid: Option<&'j str>,
-    /// Its algorithm, if it names one.
-    pub(super) alg: Option<Alg>,
-    secret: Node<'j>,
-    octets: Secret,
+/// The keys of a set, and the algorithms that they carry.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub(super) keys: Vec<Key>,
+    pub(super) carried: Vec<Alg>,
 }
 
-impl<'j> Jwk<'j> {
-    /// The secret, long enough for an algorithm.
-    pub(super) fn secret(self, alg: Alg, secrets: &mut Secrets<'_>) -> Option<Secret> {
-        secrets.check(&self.secret, self.octets, alg)
-    }
-}
-
-/// Reads `{ keys: [...] }`. Keys that cannot be used to verify are left out with a warning.
-pub(super) fn read<'j>(node: &Node<'j>) -> Vec<Jwk<'j>> {
-    let Some(fields) = node.fields(JWKS) else {
-        return Vec::new();
-    };
-    fields.later(JWKS_LATER);
-    let Some(list) = fields.get("keys") else {
-        if fields.get("uri").is_none() {
-            node.error_cure("has no keys", "list them under `keys`");
-        }
-        return Vec::new();
-    };
+/// Reads `keys: [...]`. Keys that are none for us are left out with a warning. `named` are the algorithms
+/// that the policy names.
+pub(super) fn read(node: &Node<'_>, list: &Node<'_>, named: Option<&[Alg]>, secrets: &mut Secrets<'_>) -> Taken {
     let items = list.list();
     if items.len() > MAX_KEYS {
         list.error(format!("has {} keys, at most {MAX_KEYS} are taken", items.len()));
     }
     let mut mistaken = false;
-    let keys: Vec<Jwk<'j>> = items
+    let jwks: Vec<(&Node<'_>, Jwk<'_>)> = items
         .iter()
         .filter_map(|item| {
             let jwk = read_one(item);
             mistaken = mistaken || jwk.is_err();
-            jwk.ok().flatten()
+            jwk.ok().flatten().map(|jwk| (item, jwk))
         })
         .collect();
-    if keys.is_empty() && !mistaken {
+    if jwks.is_empty() && !mistaken {
         list.error("holds no key that can verify a token");
     }
-    keys
+    let is_secret = |(_, jwk): &&(&Node<'_>, Jwk<'_>)| matches!(jwk.material, Material::Secret(_));
+    let secret_keys = jwks.iter().filter(is_secret).count();
+    if secret_keys != 0 && secret_keys != jwks.len() {
+        list.error_cure(
+            "mixes secrets (oct) and public keys: who can check tokens by a secret can also sign",
+            "give each an issuer of its own",
+        );
+    }
+    if jwks.iter().filter(|(_, jwk)| jwk.kid.is_none()).count() > MAX_CANDIDATES {
+        node.error(format!("has more than {MAX_CANDIDATES} keys without kid"));
+    }
+    let mut taken = Taken::default();
+    for (item, jwk) in jwks {
+        take(&mut taken, item, jwk, named, secrets);
+    }
+    taken
+}
+
+/// Binds one key to its algorithms.
+fn take(taken: &mut Taken, node: &Node<'_>, jwk: Jwk<'_>, named: Option<&[Alg]>, secrets: &mut Secrets<'_>) {
+    let Jwk { kid, alg, material } = jwk;
+    let of = |message: String| of_key(message, kid);
+    if let (Some(alg), Some(named)) = (alg, named)
+        && !named.contains(&alg)
+    {
+        node.error_cure(of(format!("is a key for {}, which `algorithms` does not name", alg.name())), "add it there");
+    }
+    let keys: Vec<Key> = match material {
+        Material::Secret(secret) => {
+            let plain = named.filter(|named| !named.is_empty()).unwrap_or(&[Alg::Hs256]);
+            let one = alg.map(|alg| [alg]);
+            let algs: &[Alg] = one.as_ref().map_or(plain, |one| one.as_slice());
+            let strongest = algs.iter().copied().max_by_key(|alg| alg.hash_length()).unwrap_or(Alg::Hs256);
+            let Some(place) = node.open_fields().and_then(|fields: Fields<'_>| fields.get("k")) else {
+                return;
+            };
+            match secrets.check(&place, secret, strongest) {
+                Some(secret) => algs.iter().filter_map(|alg| hmac_key(kid, *alg, &secret)).collect(),
+                None => return,
+            }
+        }
+        Material::Public(public) => {
+            let algs = public.algorithms(alg, named);
+            if algs.is_empty() && alg.is_none() {
+                node.error_cure(
+                    of(format!("is {}, and `algorithms` names none that goes with it", public.kind())),
+                    "add one there, or remove the key",
+                );
+            }
+            public.bind(kid, &algs)
+        }
+    };
+    let twice = |key: &Key| {
+        let same = |other: &&Key| other.kid.as_deref() == kid && other.verifier.alg() == key.verifier.alg();
+        kid.is_some() && taken.keys.iter().find(same).is_some()
+    };
+    if keys.iter().any(twice) {
+        node.error(format!("has the kid {} of a key before it", quote(kid.unwrap_or_default())));
+    }
+    taken.carried.extend(keys.iter().map(|key| key.verifier.alg()));
+    taken.keys.extend(keys);
 }
 
 /// A mistake was noted.
@@ -70,108 +107,78 @@ fn read_one<'j>(node: &Node<'j>) -> Result<Option<Jwk<'j>>, Noted> {
     for (name, member) in node.entries() {
         let known = JWK.contains(&name);
         // A copied document may say more than matters here; what looks like a slip is told.
-        if !known && super::suggest::nearest(name, JWK.iter().copied()).is_some() {
+        if !known && super::suggest::nearest(name, JWK.iter().copied().filter(|known| known.len() > 1)).is_some() {
             member.warn("unknown member is ignored", None);
         }
     }
-    let fields = node.open_fields().ok_or(Noted)?;
-    let kty = required(node, &fields, "kty")?;
-    match kty.text().ok_or(Noted)? {
-        "oct" => {}
-        name @ ("RSA" | "EC" | "OKP" | "AKP") => {
-            kty.error(format!("{name} keys are not supported yet"));
-            if let Some(private) = fields.get("d").or_else(|| fields.get("priv")) {
-                private.error("is a private key, which has no place in a policy");
+    match jwk::read(node.value()) {
+        Ok(jwk) => {
+            if let Material::Secret(_) = jwk.material
+                && let Some(place) = node.open_fields().and_then(|fields: Fields<'_>| fields.get("k"))
+            {
+                place.warn(
+                    "the secret stands in the policy, where config dumps show it",
+                    Some("{ env: NAME } under `secret` keeps it out"),
+                );
             }
-            return Err(Noted);
+            Ok(Some(jwk))
         }
-        name => {
-            if name.eq_ignore_ascii_case("oct") {
-                kty.unknown("key type", name, ["oct"], None);
-                return Err(Noted);
-            }
-            node.warn(format!("is left out: unknown key type {}", quote(name)), None);
-            return Ok(None);
+        Err(Flaw::LeftOut(reason)) => {
+            let why = match reason {
+                Reason::Type(name) => format!("unknown key type {}", quote(&name)),
+                Reason::Curve(name) => format!("unknown curve {}", quote(&name)),
+                Reason::Algorithm(name) => format!("unknown algorithm {}", quote(&name)),
+                Reason::Use => String::from("its use is not sig"),
+                Reason::Operations => String::from("its key_ops have no verify"),
+            };
+            node.warn(of_key(format!("is left out: {why}"), kid_of(node)), None);
+            Ok(None)
         }
-    }
-    let octets = octets(&required(node, &fields, "k")?)?;
-    let alg = match fields.get("alg") {
-        Some(alg) => match Alg::parse(alg.text().ok_or(Noted)?).filter(|alg| !alg.is_asymmetric()) {
-            Some(known) => Some(known),
-            None => return unfit_alg(node, &alg).map(|()| None),
-        },
-        None => None,
-    };
-    if !may_verify(node, &fields)? {
-        return Ok(None);
-    }
-    let kid = match fields.get("kid") {
-        Some(kid) => {
-            let text = kid.text().ok_or(Noted)?;
-            if text.len() > MAX_KID {
-                kid.error(format!("is longer than {MAX_KID} octets"));
-                return Err(Noted);
-            }
-            Some(text)
-        }
-        None => None,
-    };
-    let secret = required(node, &fields, "k")?;
-    secret.warn(
-        "the secret stands in the policy, where config dumps show it",
-        Some("{ env: NAME } under `secret` keeps it out"),
-    );
-    Ok(Some(Jwk { node: node.clone(), kid, alg, secret, octets }))
-}
-
-fn required<'j>(node: &Node<'j>, fields: &Fields<'j>, name: &str) -> Result<Node<'j>, Noted> {
-    fields.get(name).ok_or_else(|| {
-        node.error(format!("is no JWK: it has no {name} (RFC 7517)"));
-        Noted
-    })
-}
-
-fn octets(k: &Node<'_>) -> Result<Secret, Noted> {
-    match compact::decode(k.text().ok_or(Noted)?.as_bytes()) {
-        Some(octets) => Ok(Secret::new(octets)),
-        None => {
-            k.error("is not base64url without padding (RFC 7518 section 6.4.1)");
+        Err(Flaw::Mistake(mistake)) => {
+            tell(node, &mistake);
             Err(Noted)
         }
     }
 }
 
-/// An algorithm that is none of ours: another family's is a mistake, an unknown one is left out.
-fn unfit_alg(node: &Node<'_>, alg: &Node<'_>) -> Result<(), Noted> {
-    let name = alg.text().ok_or(Noted)?;
-    if super::issuers::is_asymmetric(name) {
-        alg.error(format!("{} does not go with an oct key", quote(name)));
-        return Err(Noted);
+/// Tells a mistake at the member that it is in.
+fn tell(node: &Node<'_>, mistake: &Mistake) {
+    let fields = node.open_fields();
+    let place = mistake.member().and_then(|member| fields.as_ref().and_then(|fields| fields.get(member)));
+    match (mistake, place) {
+        // Says what was expected and what was found.
+        (Mistake::Type("key_ops"), Some(place)) => drop(place.list().iter().map(Node::text).collect::<Vec<_>>()),
+        (Mistake::Type(_), Some(place)) => drop(place.text()),
+        (Mistake::Case(member), Some(place)) => {
+            let (what, known): (&str, &[&str]) = match *member {
+                "kty" => ("key type", &["oct", "RSA", "EC", "OKP"]),
+                "crv" => ("curve", &["P-256", "P-384", "P-521", "Ed25519"]),
+                _ => ("algorithm", &[]),
+            };
+            let word = place.value().as_str().unwrap_or_default();
+            let names = known.iter().copied().chain(Alg::ALL.iter().map(|alg| alg.name()).filter(|_| known.is_empty()));
+            place.unknown(what, word, names, None);
+        }
+        (Mistake::KidLong, Some(place)) => place.error(mistake.to_string()),
+        (Mistake::Algorithm, Some(place)) => {
+            let word = place.value().as_str().unwrap_or_default();
+            place.error(of_key(format!("{} does not go with this key", quote(word)), kid_of(node)));
+        }
+        (mistake, Some(place)) => place.error(of_key(mistake.to_string(), kid_of(node))),
+        // Told already, when its members were looked through.
+        (Mistake::Object, None) => {}
+        (mistake, None) => node.error(of_key(mistake.to_string(), kid_of(node))),
     }
-    let hmac = || Alg::ALL.iter().filter(|alg| !alg.is_asymmetric()).map(|alg| alg.name());
-    if hmac().any(|known| known.eq_ignore_ascii_case(name)) {
-        alg.unknown("algorithm", name, hmac(), None);
-        return Err(Noted);
-    }
-    node.warn(format!("is left out: unknown algorithm {}", quote(name)), None);
-    Ok(())
 }
 
-/// Whether `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3) let the key verify.
-fn may_verify(node: &Node<'_>, fields: &Fields<'_>) -> Result<bool, Noted> {
-    if let Some(usage) = fields.get("use")
-        && usage.text().ok_or(Noted)? != "sig"
-    {
-        node.warn("is left out: its use is not sig", None);
-        return Ok(false);
+fn kid_of<'j>(node: &Node<'j>) -> Option<&'j str> {
+    node.value().get("kid").and_then(|kid| kid.as_str())
+}
+
+/// A message with the name of the key that it is about.
+fn of_key(message: String, kid: Option<&str>) -> String {
+    match kid {
+        Some(kid) => format!("{message} (kid {})", quote(kid)),
+        None => message,
     }
-    if let Some(operations) = fields.get("key_ops") {
-        let items = operations.list();
-        let names: Option<Vec<&str>> = items.iter().map(|item| item.text()).collect();
-        if !names.ok_or(Noted)?.contains(&"verify") {
-            node.warn("is left out: its key_ops have no verify", None);
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }

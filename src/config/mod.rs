@@ -1,6 +1,7 @@
 //! Reads policies: text in, a [`Policy`] or the full list of mistakes out.
 
 mod allow;
+mod cache;
 mod claims;
 mod clients;
 mod deny;
@@ -9,9 +10,11 @@ mod error;
 mod fields;
 mod issuers;
 mod jwks;
+mod keys;
 mod node;
 mod reach;
 mod read;
+mod remote;
 mod revoked;
 mod routes;
 mod secret;
@@ -147,6 +150,7 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
     let upstream =
         upstream::read(top.get("upstream").as_ref(), routes.as_deref().unwrap_or_default(), &read, preflight);
     let deny = deny::read(top.get("deny").as_ref());
+    let cache = cache::read(top.get("cache").as_ref());
     let revoked = revoked::read(top.get("revoked").as_ref(), &parties);
     let routing = match routes {
         Some(routes) => Routing::Table(routes),
@@ -161,6 +165,7 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
         upstream,
         revoked,
         deny,
+        cache,
         preflight,
         digest: digest::of(value),
     })

@@ -99,7 +99,8 @@ impl<'c> Secrets<'c> {
         Some((at, Secret::new(octets)))
     }
 
-    fn variable(&self, node: &Node<'_>) -> Option<String> {
+    /// The value of a variable of the environment.
+    pub(super) fn variable(&self, node: &Node<'_>) -> Option<String> {
         let name = node.text()?;
         let letter = |b: u8| b.is_ascii_alphabetic() || b == b'_';
         if !name.bytes().all(|b| letter(b) || b.is_ascii_digit()) || !name.bytes().next().is_some_and(letter) {

@@ -1,23 +1,28 @@
 //! Issuers: whose tokens are taken, and what their tokens must be like.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::HashMap;
 
-use super::alg::Alg;
+use foldhash::fast::FixedState;
+
+use super::alg::{Alg, AlgSet};
+use super::iss::{IssPattern, Name};
 use super::keyset::KeySet;
 use crate::claims::{ClaimCondition, ClaimPath};
+use crate::jwks::source::Source;
 
 /// One issuer of the policy.
 pub struct Issuer {
     /// Its name in the policy.
     pub name: String,
-    /// The `iss` of its tokens; `None` for the issuer that takes every token nobody else claims.
-    pub issuer: Option<String>,
+    /// Which `iss` its tokens have.
+    pub iss: Name,
     /// Who the tokens must be meant for.
     pub audience: Audience,
-    /// The algorithms its keys carry.
+    /// The algorithms its keys may carry, in the order of the policy.
     pub algorithms: Vec<Alg>,
     /// Its keys.
-    pub keys: KeySet,
+    pub keys: Keys,
     /// The `typ` values allowed, lower-case and without `application/`; empty for any.
     pub types: Vec<String>,
     /// The clock difference tolerated, in milliseconds.
@@ -34,6 +39,14 @@ pub struct Issuer {
     pub scopes: Option<ClaimPath>,
 }
 
+/// Where the keys of an issuer come from.
+pub enum Keys {
+    /// They stand in the policy.
+    Fixed(KeySet),
+    /// They are fetched.
+    Remote(Box<Source>),
+}
+
 /// Who a token must be meant for (RFC 7519 section 4.1.3).
 #[derive(Debug, PartialEq, Eq)]
 pub enum Audience {
@@ -45,21 +58,41 @@ pub enum Audience {
     Any,
 }
 
-/// All issuers of a policy, found by `iss`.
+/// All issuers of a policy, found by `iss`: however many there are, a look-up costs the same.
 #[derive(Default)]
 pub struct Issuers {
     list: Vec<Issuer>,
-    by_iss: BTreeMap<String, usize>,
+    by_iss: HashMap<String, usize, FixedState>,
+    patterns: Vec<(IssPattern, usize)>,
     catch_all: Option<usize>,
+    algorithms: AlgSet,
+}
+
+/// The issuer that a token names.
+pub struct Found<'i, 't> {
+    /// Its index in the list.
+    pub index: usize,
+    /// The issuer.
+    pub issuer: &'i Issuer,
+    /// What the captures of its pattern stand for in this token's `iss`.
+    pub captures: Vec<(&'i str, Cow<'t, str>)>,
 }
 
 impl Issuers {
-    /// Takes issuers that differ in `issuer`; at most one has none.
+    /// Takes issuers that differ in `iss`; at most one takes what no other does.
     pub fn new(list: Vec<Issuer>) -> Self {
-        let named = |(index, issuer): (usize, &Issuer)| issuer.issuer.clone().map(|iss| (iss, index));
-        let by_iss = list.iter().enumerate().filter_map(named).collect();
-        let catch_all = list.iter().position(|issuer| issuer.issuer.is_none());
-        Self { list, by_iss, catch_all }
+        let mut issuers = Self::default();
+        for (index, issuer) in list.iter().enumerate() {
+            match &issuer.iss {
+                Name::Exactly(iss) => {
+                    issuers.by_iss.insert(iss.clone(), index);
+                }
+                Name::Like(pattern) => issuers.patterns.push((pattern.clone(), index)),
+                Name::Others => issuers.catch_all = Some(index),
+            }
+            issuers.algorithms = issuers.algorithms.union(issuer.algorithms.iter().copied().collect());
+        }
+        Self { list, ..issuers }
     }
 
     /// Whether there are none.
@@ -77,14 +110,26 @@ impl Issuers {
         self.list.get(index)
     }
 
-    /// Whether any issuer's keys carry this algorithm.
+    /// Whether any issuer's keys may carry this algorithm.
     pub fn knows(&self, alg: Alg) -> bool {
-        self.list.iter().any(|issuer| issuer.algorithms.contains(&alg))
+        self.algorithms.contains(alg)
     }
 
-    /// The issuer of tokens with this `iss`, and its index.
-    pub fn find(&self, iss: Option<&str>) -> Option<(usize, &Issuer)> {
-        let index = iss.and_then(|iss| self.by_iss.get(iss).copied()).or(self.catch_all)?;
-        self.list.get(index).map(|issuer| (index, issuer))
+    /// The issuer of tokens with this `iss`: the one that has just this name, else the first whose pattern
+    /// fits, else the one that takes all others.
+    pub fn find<'i, 't>(&'i self, iss: Option<&'t str>) -> Option<Found<'i, 't>> {
+        let found = |index, captures| self.list.get(index).map(|issuer| Found { index, issuer, captures });
+        if let Some(iss) = iss {
+            if let Some(index) = self.by_iss.get(iss) {
+                return found(*index, Vec::new());
+            }
+            if let Some((captures, index)) =
+                self.patterns.iter().find_map(|(pattern, index)| pattern.captures(iss).map(|c| (c, *index)))
+            {
+                // The pattern in the list is the same, and lives as long as the issuer.
+                return found(index, captures);
+            }
+        }
+        found(self.catch_all?, Vec::new())
     }
 }

@@ -25,6 +25,11 @@ impl KeySet {
         Self { keys }
     }
 
+    /// Whether a key of the set has this id, for whatever algorithm.
+    pub fn names(&self, kid: &str) -> bool {
+        self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
+    }
+
     /// The keys that may have signed a token with this header, at most [`MAX_CANDIDATES`].
     pub fn candidates<'k>(&'k self, kid: Option<&'k str>, alg: Alg) -> impl Iterator<Item = &'k dyn Verifier> + 'k {
         let named = move |key: &&Key| match (&key.kid, kid) {

@@ -2,52 +2,71 @@
 
 pub mod alg;
 pub mod compact;
+mod der;
+pub mod document;
+pub mod ecdsa;
+pub mod ed25519;
+pub mod fault;
 mod header;
 pub mod hmac;
+pub mod iss;
 pub mod issuer;
+pub mod jwk;
+pub mod keyring;
 pub mod keyset;
+pub mod material;
 pub mod offload;
+pub mod pem;
+pub mod rsa;
 mod time;
+pub mod token;
 
 pub use header::short_type;
 
-use std::cell::OnceCell;
+use std::rc::Rc;
 
+use crate::cache::{Basis, Cache};
 use crate::decision::Trace;
 use crate::deny::Reason;
 use crate::json::{self, Json, Limits};
+use crate::jwks::record::Want;
 use crate::time::Time;
-use alg::{Alg, Verifier};
+use alg::Alg;
 use compact::Compact;
 use header::Header;
-use issuer::{Audience, Issuer, Issuers};
-use offload::NoOffload;
+use issuer::{Audience, Found, Issuer, Issuers, Keys};
+use keyring::Keyring;
+use offload::Offload;
+use token::Token;
 
 const LIMITS: Limits = Limits { depth: 32, members: 2048 };
 
 /// Types that never are access tokens: proofs of possession, logout tokens and security events.
 const NEVER_BEARER: [&str; 3] = ["dpop+jwt", "logout+jwt", "secevent+jwt"];
 
-/// Claims of a token whose signature holds and whose issuer's rules are met.
-pub struct Claims<'a>(Json<'a>);
-
-impl<'a> Claims<'a> {
-    /// The claims as they stand in the token.
-    pub fn json(&self) -> &Json<'a> {
-        &self.0
-    }
+/// What verification uses beside the policy.
+pub struct Means<'m> {
+    /// The keys that were fetched.
+    pub keyring: &'m Keyring,
+    /// Tokens that were verified before.
+    pub cache: &'m mut Cache,
+    /// Somebody who may check signatures faster.
+    pub offload: &'m dyn Offload,
 }
 
-/// Where the decoded claims of a request stand while its decision is made and used.
-#[derive(Default)]
-pub struct Memory(OnceCell<Vec<u8>>);
+/// Why a token does not count, and whether that could change soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub reason: Reason,
+    /// The issuer, by its index, whose keys might change the answer if others could be had.
+    pub wants: Option<(usize, Want)>,
+}
 
-/// A verified token: the index of its issuer, and its claims.
-pub struct Verified<'a> {
-    /// The index in the policy's list of issuers.
-    pub issuer: usize,
-    /// Its claims.
-    pub claims: Claims<'a>,
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self { reason, wants: None }
+    }
 }
 
 /// Verifies a token. The cheapest checks come first, and what they read is used for refusal only
@@ -55,32 +74,41 @@ pub struct Verified<'a> {
 ///
 /// # Errors
 /// The reason why the token does not count.
-pub fn verify<'a>(
-    token: &[u8],
+pub fn verify(
+    text: &[u8],
     issuers: &Issuers,
     now: Time,
-    memory: &'a Memory,
+    means: &mut Means<'_>,
     trace: &mut impl Trace,
-) -> Result<Verified<'a>, Reason> {
-    if token.len() > compact::MAX_TOKEN {
-        return Err(Reason::TokenTooLarge);
+) -> Result<Rc<Token>, Refusal> {
+    if text.len() > compact::MAX_TOKEN {
+        return Err(Reason::TokenTooLarge.into());
     }
-    let parts = Compact::split(token).ok_or(Reason::TokenMalformed)?;
+    let place = means.cache.place(text);
+    if let Some(place) = place
+        && let Some((token, basis)) = means.cache.find(place, text, now)
+        && let Some(issuer) = issuers.get(basis.issuer)
+        && means.keyring.generation(basis.issuer, issuer, now) == Some(basis.generation)
+        && token.times.check(issuer, now).is_ok()
+    {
+        return Ok(token);
+    }
+
+    let parts = Compact::split(text).ok_or(Reason::TokenMalformed)?;
     let signature = compact::decode(parts.signature).ok_or(Reason::TokenMalformed)?;
     let header = compact::decode(parts.header).ok_or(Reason::TokenMalformed)?;
     let header = Header::read(&header).ok_or(Reason::TokenMalformed)?;
     let alg = Alg::parse(&header.alg).filter(|alg| issuers.knows(*alg)).ok_or(Reason::AlgorithmNotAllowed)?;
 
     let payload = compact::decode(parts.payload).ok_or(Reason::TokenMalformed)?;
-    let payload = memory.0.get_or_init(|| payload);
-    let claims = json::read(payload, LIMITS).map_err(|_| Reason::TokenMalformed)?;
+    let claims = json::read(&payload, LIMITS).map_err(|_| Reason::TokenMalformed)?;
     let registered = Registered::read(&claims)?;
-    let (index, issuer) = issuers.find(registered.iss).ok_or(Reason::IssuerUnknown)?;
+    let Found { index, issuer, captures } = issuers.find(registered.iss).ok_or(Reason::IssuerUnknown)?;
     trace.step(|| format!("the token is judged as one of issuer `{}`", issuer.name));
 
     check_type(header.typ.as_deref(), issuer)?;
     if !issuer.algorithms.contains(&alg) {
-        return Err(Reason::AlgorithmNotAllowed);
+        return Err(Reason::AlgorithmNotAllowed.into());
     }
     registered.times.check(issuer, now).inspect_err(|reason| {
         if *reason == Reason::ClaimMismatch {
@@ -93,18 +121,41 @@ pub fn verify<'a>(
             _ => format!("the token names an audience, and issuer `{}` has no `audience`", issuer.name),
         });
     })?;
-    check_signature(parts.signed, &signature, &mut issuer.keys.candidates(header.kid.as_deref(), alg))?;
-    trace.step(|| format!("the {} signature holds", alg.name()));
 
-    if let Some(condition) = issuer.require.iter().find(|condition| !condition.holds(&claims, &[])) {
+    let basis = means.keyring.generation(index, issuer, now).map(|generation| Basis { issuer: index, generation });
+    if let (Some(place), Some(basis)) = (place, basis)
+        && means.cache.find_bad(place, text, now) == Some(basis)
+    {
+        return Err(Reason::SignatureInvalid.into());
+    }
+    let signed = Signed { alg, kid: header.kid.as_deref(), message: parts.signed, signature: &signature };
+    signed.check(index, issuer, now, means).inspect_err(|refusal| {
+        if refusal.reason == Reason::KeysUnavailable {
+            trace.step(|| format!("the keys of issuer `{}` are fetched, and are not there", issuer.name));
+        }
+        if let (Reason::SignatureInvalid, Some(place), Some(basis)) = (refusal.reason, place, basis) {
+            means.cache.keep_bad(place, text, basis, now);
+        }
+    })?;
+    trace.step(|| {
+        let by = if means.offload.knows(alg) { ", checked by the host" } else { "" };
+        format!("the {} signature holds{by}", alg.name())
+    });
+
+    if let Some(condition) = issuer.require.iter().find(|condition| !condition.holds(&claims, &captures)) {
         trace.step(|| format!("claim `{}` is not what issuer `{}` requires", condition.name, issuer.name));
-        return Err(Reason::ClaimMismatch);
+        return Err(Reason::ClaimMismatch.into());
     }
     // No proof of possession is checked, so a token that asks for one is somebody else's until proven.
     if registered.bound {
-        return Err(Reason::BindingMismatch);
+        return Err(Reason::BindingMismatch.into());
     }
-    Ok(Verified { issuer: index, claims: Claims(claims) })
+    let times = registered.times;
+    let token = Rc::new(Token::new(index, issuer, claims, times).map_err(|_| Reason::ClaimMismatch)?);
+    if let (Some(place), Some(basis)) = (place, basis) {
+        means.cache.keep(place, text, &token, basis, now);
+    }
+    Ok(token)
 }
 
 /// The registered claims that are checked here, each of its right type.
@@ -170,17 +221,32 @@ fn check_audience(aud: Option<&Json<'_>>, wanted: &Audience) -> Result<(), Reaso
     fits.then_some(()).ok_or(Reason::AudienceMismatch)
 }
 
-fn check_signature(
-    signed: &[u8],
-    signature: &[u8],
-    candidates: &mut dyn Iterator<Item = &dyn Verifier>,
-) -> Result<(), Reason> {
-    let mut tried = false;
-    for key in candidates {
-        if key.verify(signed, signature, &NoOffload) {
-            return Ok(());
+/// What was signed, and by what, as far as the token says.
+struct Signed<'t> {
+    alg: Alg,
+    kid: Option<&'t str>,
+    message: &'t [u8],
+    signature: &'t [u8],
+}
+
+impl Signed<'_> {
+    /// Whether one of the issuer's keys made the signature.
+    fn check(&self, index: usize, issuer: &Issuer, now: Time, means: &Means<'_>) -> Result<(), Refusal> {
+        let wants = |want| matches!(issuer.keys, Keys::Remote(_)).then_some((index, want));
+        let Some(keys) = means.keyring.keys(index, issuer, now) else {
+            return Err(Refusal { reason: Reason::KeysUnavailable, wants: wants(Want::Missing) });
+        };
+        let mut tried = false;
+        for key in keys.candidates(self.kid, self.alg) {
+            if key.verify(self.message, self.signature, means.offload) {
+                return Ok(());
+            }
+            tried = true;
         }
-        tried = true;
+        let reason = if tried { Reason::SignatureInvalid } else { Reason::KeyUnknown };
+        // A key that the set names was looked at; one that it does not, or a token that names none, may be
+        // signed with a key that came later.
+        let named = self.kid.is_some_and(|kid| keys.names(kid));
+        Err(Refusal { reason, wants: if named { None } else { wants(Want::Newer) } })
     }
-    Err(if tried { Reason::SignatureInvalid } else { Reason::KeyUnknown })
 }

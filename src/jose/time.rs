@@ -42,7 +42,7 @@ fn numeric_date(value: &Json<'_>, round: Round) -> Result<Time, Reason> {
 }
 
 /// The time claims of one token.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Times {
     exp: Option<Time>,
     nbf: Option<Time>,

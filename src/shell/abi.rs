@@ -14,6 +14,8 @@ pub(super) enum Map {
     Request,
     /// Its trailers.
     RequestTrailers,
+    /// The head of the answer to a call of ours, while it is handed over.
+    CallResponse,
 }
 
 impl Map {
@@ -21,6 +23,7 @@ impl Map {
         match self {
             Map::Request => 0,
             Map::RequestTrailers => 1,
+            Map::CallResponse => 6,
         }
     }
 }
@@ -71,6 +74,38 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, by: i64) -> u32;
+    fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_set_effective_context(id: u32) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_get_shared_data(
+        name: *const u8,
+        name_size: usize,
+        out: *mut *mut u8,
+        out_size: *mut usize,
+        mark: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(name: *const u8, name_size: usize, value: *const u8, value_size: usize, mark: u32) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        input: *const u8,
+        input_size: usize,
+        out: *mut *mut u8,
+        out_size: *mut usize,
+    ) -> u32;
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout: u32,
+        token: *mut u32,
+    ) -> u32;
 }
 
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
@@ -128,14 +163,20 @@ pub(super) fn configuration(size: usize) -> Result<Vec<u8>> {
     octets(|out, out_size| unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, out, out_size) })
 }
 
+/// The body of the answer to a call of ours, of `size` octets, while it is handed over.
+pub(super) fn call_body(size: usize) -> Result<Vec<u8>> {
+    const CALL_RESPONSE_BODY: u32 = 4;
+    octets(|out, out_size| unsafe { proxy_get_buffer_bytes(CALL_RESPONSE_BODY, 0, size, out, out_size) })
+}
+
 /// A whole header map in the host's form.
 pub(super) fn header_map(map: Map) -> Result<Vec<u8>> {
     octets(|out, out_size| unsafe { proxy_get_header_map_pairs(map.number(), out, out_size) })
 }
 
-/// The first value of a request header.
-pub(super) fn header(name: &str) -> Result<Vec<u8>> {
-    let map = Map::Request.number();
+/// The first value of a header.
+pub(super) fn header(map: Map, name: &str) -> Result<Vec<u8>> {
+    let map = map.number();
     octets(|out, out_size| unsafe { proxy_get_header_map_value(map, name.as_ptr(), name.len(), out, out_size) })
 }
 
@@ -179,13 +220,91 @@ pub(super) fn reply(status: u16, details: &str, headers: &[u8], body: &str, grpc
 
 /// Defines a counter, or finds it.
 pub(super) fn define_counter(name: &str) -> Result<u32> {
-    const COUNTER: u32 = 0;
+    define_metric(0, name)
+}
+
+fn define_metric(kind: u32, name: &str) -> Result<u32> {
     let mut id = 0;
-    check(unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &raw mut id) })?;
+    check(unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut id) })?;
     Ok(id)
 }
 
 /// Counts one more.
 pub(super) fn count(id: u32) -> Result<()> {
     check(unsafe { proxy_increment_metric(id, 1) })
+}
+
+/// Defines a gauge, or finds it.
+pub(super) fn define_gauge(name: &str) -> Result<u32> {
+    define_metric(1, name)
+}
+
+/// Counts `by` more.
+pub(super) fn count_many(id: u32, by: i64) -> Result<()> {
+    check(unsafe { proxy_increment_metric(id, by) })
+}
+
+/// Sets a gauge.
+pub(super) fn record(id: u32, value: u64) -> Result<()> {
+    check(unsafe { proxy_record_metric(id, value) })
+}
+
+/// Asks to be called back every so many milliseconds; of a root context.
+pub(super) fn set_tick_period(period: u32) -> Result<()> {
+    check(unsafe { proxy_set_tick_period_milliseconds(period) })
+}
+
+/// Makes the calls that follow be about another context, until the callback returns.
+pub(super) fn set_effective_context(id: u32) -> Result<()> {
+    check(unsafe { proxy_set_effective_context(id) })
+}
+
+/// Lets the request of the effective context go on.
+pub(super) fn continue_request() -> Result<()> {
+    const REQUEST: u32 = 0;
+    check(unsafe { proxy_continue_stream(REQUEST) })
+}
+
+/// A value that the workers share, and its mark.
+pub(super) fn shared(name: &str) -> Result<(Vec<u8>, u32)> {
+    let mut mark = 0;
+    let value = octets(|out, out_size| unsafe {
+        proxy_get_shared_data(name.as_ptr(), name.len(), out, out_size, &raw mut mark)
+    })?;
+    Ok((value, mark))
+}
+
+/// Puts a shared value in place of the one with this mark, or, with the mark 0, of any.
+pub(super) fn set_shared(name: &str, value: &[u8], mark: u32) -> Result<()> {
+    check(unsafe { proxy_set_shared_data(name.as_ptr(), name.len(), value.as_ptr(), value.len(), mark) })
+}
+
+/// Calls a function that only some hosts have.
+pub(super) fn foreign(name: &str, input: &[u8]) -> Result<Vec<u8>> {
+    octets(|out, out_size| unsafe {
+        proxy_call_foreign_function(name.as_ptr(), name.len(), input.as_ptr(), input.len(), out, out_size)
+    })
+}
+
+/// Sends a request without a body, whose answer comes under the number that this returns. `headers` is in
+/// the host's form of a header map, `timeout` in milliseconds.
+pub(super) fn call(cluster: &str, headers: &[u8], timeout: u32) -> Result<u32> {
+    // An empty map of trailers, in the host's form.
+    const NO_TRAILERS: [u8; 4] = [0; 4];
+    let mut token = 0;
+    check(unsafe {
+        proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            ptr::null(),
+            0,
+            NO_TRAILERS.as_ptr(),
+            NO_TRAILERS.len(),
+            timeout,
+            &raw mut token,
+        )
+    })?;
+    Ok(token)
 }

@@ -1,17 +1,28 @@
 //! Envoy and everything built on it: one read of all headers, the host's clock, filter state.
 
 use super::abi::{self, Failure, Map};
+use super::board::{self, SharedBoard, VmBoard};
 use super::host::{HeadOctets, Host, millis};
 use crate::edit::Target;
+use crate::jwks::board::Board;
 use crate::policy::Policy;
 use crate::time::Time;
 
 /// Envoy.
-pub(super) struct Envoy;
+pub(super) struct Envoy {
+    board: &'static dyn Board,
+}
+
+impl Envoy {
+    /// Finds out whether workers can meet; where they cannot, each fetches keys for itself.
+    pub(super) fn new() -> Self {
+        Self { board: if board::is_shared() { &SharedBoard } else { &VmBoard } }
+    }
+}
 
 impl Host for Envoy {
     fn describe(&self) -> &'static str {
-        "envoy (clock, header list, filter state)"
+        "envoy (clock, header list, filter state, shared data)"
     }
 
     fn now(&self) -> Result<Time, Failure> {
@@ -36,6 +47,18 @@ impl Host for Envoy {
     }
 
     fn speaks_grpc(&self) -> bool {
+        true
+    }
+
+    fn nanoseconds(&self) -> u64 {
+        abi::host_time().unwrap_or(0)
+    }
+
+    fn board(&self) -> &'static dyn Board {
+        self.board
+    }
+
+    fn has_background(&self) -> bool {
         true
     }
 

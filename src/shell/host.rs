@@ -4,6 +4,7 @@ use super::abi::{self, Failure};
 use super::envoy::Envoy;
 use super::nginx::Nginx;
 use crate::edit::Target;
+use crate::jwks::board::Board;
 use crate::policy::Policy;
 use crate::reply::Reply;
 use crate::time::Time;
@@ -39,6 +40,15 @@ pub(super) trait Host {
     /// Whether gRPC calls are answered with a gRPC status.
     fn speaks_grpc(&self) -> bool;
 
+    /// The wall clock, as finely as it goes; 0 if there is none.
+    fn nanoseconds(&self) -> u64;
+
+    /// Where the workers meet; a place for one alone if they do not.
+    fn board(&self) -> &'static dyn Board;
+
+    /// Whether work is done beside requests: callbacks in time, and calls that belong to no request.
+    fn has_background(&self) -> bool;
+
     /// Tells other filters and logs, where there is a way.
     fn publish(&self, name: &str, value: &str);
 }
@@ -48,7 +58,7 @@ pub(super) trait Host {
 /// it is the latter, which asks less of the host.
 pub(super) fn detect() -> Box<dyn Host> {
     match abi::host_time() {
-        Ok(_) => Box::new(Envoy),
+        Ok(_) => Box::new(Envoy::new()),
         Err(_) => Box::new(Nginx),
     }
 }

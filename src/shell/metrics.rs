@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::abi;
+use crate::cache::Counts;
 use crate::decision::Decision;
 use crate::deny::Reason;
+use crate::jose::issuer::Issuers;
+use crate::jwks::fetch::Outcome;
 
 /// The counters of one policy. Their number is bounded by its routes, the reasons and the kinds.
 #[derive(Default)]
 pub(super) struct Metrics {
     ids: BTreeMap<Tags, u32>,
+    /// The gauges of key sets, by the index of the issuer.
+    ages: BTreeMap<usize, u32>,
 }
 
 /// What tells the counters of decisions apart: result, reason, credential and route.
@@ -37,6 +42,49 @@ impl Metrics {
         };
         // Metrics are told, never asked: a host without them changes nothing.
         let _ = abi::count(id);
+    }
+}
+
+impl Metrics {
+    /// Counts a fetch of an issuer's keys.
+    pub(super) fn fetched(&mut self, issuers: &Issuers, issuer: usize, outcome: Outcome) {
+        let Some(issuer) = issuers.get(issuer) else {
+            return;
+        };
+        let name = format!("gatekey_key_fetches_total.issuer={}.outcome={}", issuer.name, outcome.word());
+        if let Ok(id) = abi::define_counter(&name) {
+            let _ = abi::count(id);
+        }
+    }
+
+    /// Tells how many seconds ago an issuer's keys were confirmed; nothing where there are none.
+    pub(super) fn keys_age(&mut self, issuers: &Issuers, index: usize, age: Option<i64>) {
+        let (Some(issuer), Some(age)) = (issuers.get(index), age.and_then(|age| u64::try_from(age / 1000).ok())) else {
+            return;
+        };
+        let id = match self.ages.get(&index) {
+            Some(id) => *id,
+            None => {
+                let Ok(id) = abi::define_gauge(&format!("gatekey_keys_age_seconds.issuer={}", issuer.name)) else {
+                    return;
+                };
+                self.ages.insert(index, id);
+                id
+            }
+        };
+        let _ = abi::record(id, age);
+    }
+
+    /// Counts what was asked of the cache since the last time.
+    pub(super) fn cached(&mut self, counts: Counts) {
+        for (result, number) in [("hit", counts.hits), ("miss", counts.misses)] {
+            if number > 0
+                && let Ok(number) = i64::try_from(number)
+                && let Ok(id) = abi::define_counter(&format!("gatekey_token_cache_total.result={result}"))
+            {
+                let _ = abi::count_many(id, number);
+            }
+        }
     }
 }
 

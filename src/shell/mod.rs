@@ -2,15 +2,17 @@
 //! decide, and turns the decision into host calls.
 
 mod abi;
+mod board;
+mod configure;
 mod envoy;
+mod exports;
+mod fetcher;
 mod host;
+mod known_answers;
 mod log;
 mod metrics;
 mod nginx;
-mod root;
+mod offload;
+mod plugin;
 mod stream;
-
-proxy_wasm::main! {{
-    log::install();
-    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
-}}
+mod vm;

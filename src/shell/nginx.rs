@@ -1,8 +1,10 @@
 //! APISIX and other hosts on nginx: headers by name, properties of one segment, the WASI clock.
 
-use super::abi::{self, Failure};
+use super::abi::{self, Failure, Map};
+use super::board::VmBoard;
 use super::host::{HeadOctets, Host, millis};
 use crate::edit::Target;
+use crate::jwks::board::Board;
 use crate::policy::Policy;
 use crate::time::Time;
 
@@ -48,13 +50,26 @@ impl Host for Nginx {
         false
     }
 
+    fn nanoseconds(&self) -> u64 {
+        abi::wasi_time().unwrap_or(0)
+    }
+
+    fn board(&self) -> &'static dyn Board {
+        &VmBoard
+    }
+
+    // No callback in time, and a call belongs to the request that makes it.
+    fn has_background(&self) -> bool {
+        false
+    }
+
     fn publish(&self, _name: &str, _value: &str) {}
 }
 
 /// The values of a header. The host tells the first; its variable tells them joined. Where these differ
 /// there is more than one, and how many does not matter.
 fn values(name: &str) -> Result<Vec<Vec<u8>>, Failure> {
-    let first = match abi::header(name) {
+    let first = match abi::header(Map::Request, name) {
         Ok(value) => value,
         Err(Failure::NotFound) => return Ok(Vec::new()),
         Err(Failure::Refused) => return Err(Failure::Refused),

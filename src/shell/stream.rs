@@ -2,96 +2,122 @@
 
 use std::rc::Rc;
 
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
-
 use super::abi::{self, Failure, Map};
+use super::fetcher::{Hope, Patience};
 use super::host::{self, HeadOctets};
-use super::root::Plugin;
-use crate::decision::{Decision, Denial, Silent, Verdict};
+use super::plugin::Plugin;
+use super::vm::Action;
+use crate::decision::{Decision, Denial, Verdict};
 use crate::deny::{Body, DenyStyle, Reason};
 use crate::edit::Edits;
-use crate::engine;
 use crate::head::{Head, parse_map};
-use crate::jose::Memory;
+use crate::jwks::record::Want;
 use crate::reply::{Asked, Reply, is_grpc};
+use crate::time::Time;
 use crate::upstream::{HeaderValue, Source};
 
-/// The stream context of one request.
-pub(super) struct Stream {
-    plugin: Option<Rc<Plugin>>,
+/// Where a request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stand {
+    /// It goes on to the service.
+    Passed,
+    /// The caller was answered.
+    Answered,
+    /// It waits for keys.
+    Waits,
 }
 
-impl Stream {
-    /// A stream of an instance; without one it refuses.
-    pub(super) fn new(plugin: Option<Rc<Plugin>>) -> Self {
-        Self { plugin }
+/// The head of a request has come.
+pub(super) fn begin(plugin: &Rc<Plugin>, context: u32) -> Action {
+    match handle(plugin, context, Patience::Fresh) {
+        Ok(Stand::Passed) => Action::Continue,
+        Ok(Stand::Answered | Stand::Waits) => Action::Pause,
+        Err(_) => {
+            refuse_unheard(Some(plugin));
+            Action::Pause
+        }
     }
 }
 
-impl Context for Stream {}
+/// Decides a request that waited; its context is the effective one.
+pub(super) fn resume(plugin: &Rc<Plugin>, context: u32, patience: Patience) {
+    match handle(plugin, context, patience) {
+        // A request that cannot be sent on hangs until its caller gives up. It does not pass.
+        Ok(Stand::Passed) => drop(abi::continue_request()),
+        Ok(Stand::Answered | Stand::Waits) => {}
+        Err(_) => refuse_unheard(Some(plugin)),
+    }
+}
 
-impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> Action {
-        let passed = match &self.plugin {
-            Some(plugin) => plugin.handle(),
-            None => Err(Failure::Refused),
-        };
-        match passed {
-            Ok(true) => Action::Continue,
-            Ok(false) => Action::Pause,
-            Err(_) => {
-                refuse_unheard(self.plugin.as_deref());
-                Action::Pause
-            }
+/// The trailers of a request have come. Some services read them as headers.
+pub(super) fn trailers(plugin: &Plugin) -> Action {
+    match plugin.strip_trailers() {
+        Ok(()) => Action::Continue,
+        Err(_) => {
+            refuse_unheard(Some(plugin));
+            Action::Pause
         }
     }
+}
 
-    // Some services read trailers as headers.
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        match self.plugin.as_deref().map(Plugin::strip_trailers) {
-            Some(Ok(())) => Action::Continue,
-            _ => {
-                refuse_unheard(self.plugin.as_deref());
-                Action::Pause
-            }
+/// Refuses a request that comes while there is no policy.
+pub(super) fn refuse_without_policy() -> Action {
+    refuse_unheard(None);
+    Action::Pause
+}
+
+/// Decides the request at hand and carries the decision out, or holds the request until there are keys.
+///
+/// Any host call that fails here might leave an identity header in place, so all of them count.
+fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand, Failure> {
+    let octets = plugin.host.head(&plugin.policy)?;
+    let (pairs, complete) = match &octets {
+        HeadOctets::Map(map) => (parse_map(map).ok_or(Failure::Refused)?, true),
+        HeadOctets::Named(pairs) => {
+            (pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect(), false)
+        }
+    };
+    let head = Head { pairs: &pairs, complete };
+    let now = plugin.host.now()?;
+    let mut decision = plugin.decide(&head, now)?;
+    if let Some(want) = wanted(plugin, &decision, now) {
+        match plugin.fetcher.ask(plugin, want, context, patience, now) {
+            Hope::Wait => return Ok(Stand::Waits),
+            Hope::Again => decision = plugin.decide(&head, now)?,
+            Hope::None => {}
         }
     }
+    plugin.carry_out(&decision, &head)
+}
+
+/// The issuer whose keys are wanted, for this request or because it is time and nobody else will see to it.
+fn wanted(plugin: &Plugin, decision: &Decision<'_>, now: Time) -> Option<(usize, Want)> {
+    decision.wants.or_else(|| {
+        let issuer = decision.identities.iter().find_map(|identity| identity.issuer_index())?;
+        plugin.fetcher.is_due(plugin, issuer, now).then_some((issuer, Want::Refresh))
+    })
 }
 
 impl Plugin {
-    /// Decides the request at hand and carries the decision out. Whether it passes.
-    ///
-    /// Any host call that fails here might leave an identity header in place, so all of them count.
-    fn handle(&self) -> Result<bool, Failure> {
-        let octets = self.host.head(&self.policy)?;
-        let (pairs, complete) = match &octets {
-            HeadOctets::Map(map) => (parse_map(map).ok_or(Failure::Refused)?, true),
-            HeadOctets::Named(pairs) => {
-                (pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect(), false)
-            }
-        };
-        let head = Head { pairs: &pairs, complete };
-        let memory = Memory::default();
-        let decision = engine::decide(&self.policy, &head, self.host.now()?, &memory, &mut Silent);
+    fn carry_out(&self, decision: &Decision<'_>, head: &Head<'_>) -> Result<Stand, Failure> {
         if let Ok(mut metrics) = self.metrics.try_borrow_mut() {
-            metrics.decided(&decision);
+            metrics.decided(decision);
         }
-        self.publish(&decision);
+        self.publish(decision);
         match &decision.verdict {
             Verdict::Allow => {
                 self.edit(&decision.edits)?;
-                Ok(true)
+                Ok(Stand::Passed)
             }
             Verdict::Report(denial) => {
                 let route = decision.route.map_or("none", |route| route.label.as_str());
                 ::log::info!("would refuse: {} on route {route}", denial.reason.word());
                 self.edit(&decision.edits)?;
-                Ok(true)
+                Ok(Stand::Passed)
             }
             Verdict::Deny(denial) => {
-                self.deny(denial, &head);
-                Ok(false)
+                self.deny(denial, head);
+                Ok(Stand::Answered)
             }
         }
     }

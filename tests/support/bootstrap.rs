@@ -1,6 +1,7 @@
 //! The configuration of the Envoy under test.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use base64::Engine;
@@ -14,27 +15,39 @@ pub fn bootstrap(setup: &Setup, folder: &Path) -> Value {
     let listeners: Vec<Value> = setup.policies.iter().enumerate().map(|(i, p)| listener(setup, folder, i, p)).collect();
     let loopback = |port: u16| json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } });
     let tag = |name: &str| json!({ "tag_name": name, "regex": format!("(\\.{name}=([^.]*))") });
+    let mut clusters = vec![json!({
+        "name": "echo",
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
+            },
+        },
+        "load_assignment": assignment("echo", setup.upstream),
+    })];
+    clusters.extend(setup.clusters.iter().map(|(name, address)| {
+        json!({ "name": name, "type": "STATIC", "connect_timeout": "2s", "load_assignment": assignment(name, *address) })
+    }));
     json!({
         "admin": { "address": loopback(0) },
-        "stats_config": { "stats_tags": [tag("result"), tag("reason"), tag("credential"), tag("route")] },
+        "stats_config": { "stats_tags": [
+            tag("result"), tag("reason"), tag("credential"), tag("route"), tag("issuer"), tag("outcome"),
+        ] },
         "static_resources": {
             "listeners": listeners,
-            "clusters": [{
-                "name": "echo",
-                "type": "STATIC",
-                "connect_timeout": "5s",
-                "typed_extension_protocol_options": {
-                    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                        "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
-                    },
-                },
-                "load_assignment": {
-                    "cluster_name": "echo",
-                    "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": loopback(setup.upstream.port()) } }] }],
-                },
-            }],
+            "clusters": clusters,
         },
+    })
+}
+
+/// One address as a cluster has it.
+fn assignment(name: &str, address: SocketAddr) -> Value {
+    let socket = json!({ "address": address.ip().to_string(), "port_value": address.port() });
+    json!({
+        "cluster_name": name,
+        "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": { "socket_address": socket } } }] }],
     })
 }
 

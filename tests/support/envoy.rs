@@ -93,6 +93,8 @@ pub struct Setup {
     pub workers: usize,
     /// Where allowed requests go.
     pub upstream: SocketAddr,
+    /// Further clusters: their names, and the one address of each.
+    pub clusters: Vec<(String, SocketAddr)>,
 }
 
 /// A running Envoy; it ends with this value.
@@ -182,6 +184,13 @@ impl Envoy {
     /// Where the listener of a policy is.
     pub fn listener(&self, name: &str) -> SocketAddr {
         *self.listeners.get(name).unwrap_or_else(|| panic!("no listener {name} in {:?}", self.listeners))
+    }
+
+    /// The memory that the process has, in KiB.
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
     }
 
     /// Asks the admin interface.

@@ -9,17 +9,23 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Sha256, Sha384, Sha512};
 
+use super::keys;
+
 /// A token as a case file describes it.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenText {
     /// Another token, copied before the rest is laid over it.
     from: Option<String>,
-    /// The header's `alg`, and the MAC made. Other than HS256/384/512 and without `signature`: an
-    /// empty signature for `none`, HS256 for the rest.
+    /// The header's `alg`, and how `key` or `secret` signs. Other than HS256/384/512, with a secret and without
+    /// `signature`: an empty signature for `none`, HS256 for the rest.
     alg: Option<String>,
     secret: Option<String>,
     secret_b64url: Option<String>,
+    /// The public side of this key of tests/keys, as PEM text, is the secret: a classic confusion.
+    secret_pem: Option<String>,
+    /// The key of tests/keys that signs, however `alg` is called.
+    key: Option<String>,
     /// Laid over `{"alg": .., "typ": "JWT"}`; null removes a member.
     header: Option<Map<String, Value>>,
     /// The whole header as text in place of `header`.
@@ -30,8 +36,9 @@ pub struct TokenText {
     claims_json: Option<String>,
     /// In place of the MAC, as it is.
     signature: Option<String>,
-    /// One or more of flip_signature, strip_signature, truncate, uppercase, append:TEXT,
-    /// prepend:TEXT, pad; done in order on the whole text.
+    /// One or more of flip_signature, flip_signature:OCTET, strip_signature, swap_signature (s before r),
+    /// der_signature (r and s in DER), truncate, uppercase, append:TEXT, prepend:TEXT, pad; done in order on the
+    /// whole text.
     mutate: Option<Mutations>,
 }
 
@@ -82,12 +89,14 @@ fn resolve(specs: &BTreeMap<String, TokenText>, name: &str, depth: usize) -> Res
         }
         (over, below) => over.or(below),
     };
-    let new_key = spec.secret.is_some() || spec.secret_b64url.is_some();
+    let new_key = [&spec.secret, &spec.secret_b64url, &spec.secret_pem, &spec.key].into_iter().any(Option::is_some);
     Ok(TokenText {
         from: None,
         alg: spec.alg.or(base.alg),
         secret: if new_key { spec.secret } else { base.secret },
         secret_b64url: if new_key { spec.secret_b64url } else { base.secret_b64url },
+        secret_pem: if new_key { spec.secret_pem } else { base.secret_pem },
+        key: if new_key { spec.key } else { base.key },
         header_json: if spec.header.is_some() { None } else { spec.header_json.or(base.header_json) },
         claims_json: if spec.claims.is_some() { None } else { spec.claims_json.or(base.claims_json) },
         // Header nulls must survive: they remove defaults.
@@ -128,7 +137,10 @@ fn mint(spec: &TokenText, now: u64) -> Result<String, String> {
     let signature = match (&spec.signature, alg) {
         (Some(text), _) => text.clone(),
         (None, "none") => String::new(),
-        (None, _) => URL_SAFE_NO_PAD.encode(mac(alg, &key(spec)?, signed.as_bytes())),
+        (None, _) => URL_SAFE_NO_PAD.encode(match &spec.key {
+            Some(name) => keys::sign(name, alg, signed.as_bytes()),
+            None => mac(alg, &key(spec)?, signed.as_bytes()),
+        }),
     };
     let mut token = format!("{signed}.{signature}");
     let mutations = match &spec.mutate {
@@ -143,11 +155,12 @@ fn mint(spec: &TokenText, now: u64) -> Result<String, String> {
 }
 
 fn key(spec: &TokenText) -> Result<Vec<u8>, String> {
-    match (&spec.secret, &spec.secret_b64url) {
-        (Some(text), None) => Ok(text.clone().into_bytes()),
-        (None, Some(text)) => URL_SAFE_NO_PAD.decode(text).map_err(|e| format!("secret_b64url: {e}")),
-        (None, None) => Err("needs `secret`, `secret_b64url` or `signature`".into()),
-        (Some(_), Some(_)) => Err("`secret` and `secret_b64url` exclude each other".into()),
+    match (&spec.secret, &spec.secret_b64url, &spec.secret_pem) {
+        (Some(text), None, None) => Ok(text.clone().into_bytes()),
+        (None, Some(text), None) => URL_SAFE_NO_PAD.decode(text).map_err(|e| format!("secret_b64url: {e}")),
+        (None, None, Some(name)) => Ok(keys::pem(name).into_bytes()),
+        (None, None, None) => Err("needs `secret`, `secret_b64url`, `secret_pem`, `key` or `signature`".into()),
+        _ => Err("`secret`, `secret_b64url` and `secret_pem` exclude each other".into()),
     }
 }
 
@@ -169,10 +182,21 @@ fn mac(alg: &str, key: &[u8], signed: &[u8]) -> Vec<u8> {
 fn mutate(token: &str, mutation: &str) -> Result<String, String> {
     let (head, signature) = token.rsplit_once('.').ok_or("nothing to mutate")?;
     Ok(match mutation.split_once(':').unwrap_or((mutation, "")) {
-        ("flip_signature", "") => {
+        ("flip_signature", at) => {
+            let at: usize = if at.is_empty() { 0 } else { at.parse().map_err(|_| "flip_signature:OCTET")? };
             let mut bytes = URL_SAFE_NO_PAD.decode(signature).map_err(|e| format!("flip_signature: {e}"))?;
-            *bytes.first_mut().ok_or("flip_signature: no signature")? ^= 1;
+            *bytes.get_mut(at).ok_or("flip_signature: the signature is shorter")? ^= 1;
             format!("{head}.{}", URL_SAFE_NO_PAD.encode(bytes))
+        }
+        ("swap_signature", "") => {
+            let bytes = URL_SAFE_NO_PAD.decode(signature).map_err(|e| format!("swap_signature: {e}"))?;
+            let (r, s) = bytes.split_at(bytes.len() / 2);
+            format!("{head}.{}", URL_SAFE_NO_PAD.encode([s, r].concat()))
+        }
+        ("der_signature", "") => {
+            let bytes = URL_SAFE_NO_PAD.decode(signature).map_err(|e| format!("der_signature: {e}"))?;
+            let der = p256::ecdsa::Signature::from_slice(&bytes).map_err(|e| format!("der_signature: {e}"))?.to_der();
+            format!("{head}.{}", URL_SAFE_NO_PAD.encode(der.as_bytes()))
         }
         // Two dots stay.
         ("strip_signature", "") => format!("{head}."),

@@ -7,12 +7,15 @@ pub mod echo;
 pub mod envoy;
 pub mod expect;
 pub mod http;
+pub mod keys;
+pub mod keyserver;
+pub mod load;
 pub mod mint;
 pub mod run;
 pub mod table;
 
 pub use expect::check;
-pub use table::load_all;
+pub use table::{load_all, load_one};
 
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};

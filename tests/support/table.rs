@@ -9,6 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 
+use serde_json::Value;
+
+use super::keys;
 use super::mint::{TokenText, mint_all};
 use super::{Case, CaseFile, Expect, Request, Rung, Wanted};
 
@@ -20,7 +23,7 @@ const HOST: &str = "gatekey.test";
 struct FileText {
     #[serde(default)]
     env: BTreeMap<String, String>,
-    policy: serde_json::Value,
+    policy: Value,
     #[serde(default)]
     tokens: BTreeMap<String, TokenText>,
     cases: Vec<CaseText>,
@@ -164,6 +167,16 @@ pub fn load_all(now_unix_seconds: u64) -> Vec<CaseFile> {
     })
 }
 
+/// One file of the table, its tokens minted for this moment.
+///
+/// # Panics
+/// If there is no such file, or it is not as it must be.
+pub fn load_one(name: &str, now: u64) -> CaseFile {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cases/{name}.yaml"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    parse(name, &text, now).unwrap_or_else(|complaints| panic!("{name}.yaml: {complaints:?}"))
+}
+
 /// [`load_all`] for any folder, with the complaints as data.
 pub fn load_folder(folder: &Path, now: u64) -> Result<Vec<CaseFile>, Vec<String>> {
     let entries = std::fs::read_dir(folder).map_err(|e| vec![format!("{}: {e}", folder.display())])?;
@@ -211,6 +224,7 @@ fn conflicts(files: &[CaseFile]) -> Vec<String> {
 pub fn parse(name: &str, text: &str, now: u64) -> Result<CaseFile, Vec<String>> {
     let file: FileText = serde_saphyr::from_str(text).map_err(|e| vec![e.to_string()])?;
     let tokens = mint_all(&file.tokens, now).map_err(|why| vec![why])?;
+    let policy = with_keys(file.policy);
     let mut cases = Vec::new();
     let mut complaints = Vec::new();
     let mut names = BTreeSet::new();
@@ -235,9 +249,32 @@ pub fn parse(name: &str, text: &str, now: u64) -> Result<CaseFile, Vec<String>> 
         name: name.into(),
         confidential: file.env.values().cloned().chain(secrets).chain(tokens.into_values()).collect(),
         env: file.env.into_iter().collect(),
-        policy: file.policy,
+        policy,
         cases,
     })
+}
+
+/// Puts keys of tests/keys in their places: `{ $jwk: NAME, ... }` is that key's JWK with the other members laid
+/// over it, `{ $pem: NAME }` its PEM text, and `{ $file: NAME }` the text of a file beside it.
+fn with_keys(value: Value) -> Value {
+    match value {
+        Value::Array(items) => Value::Array(items.into_iter().map(with_keys).collect()),
+        Value::Object(mut members) => {
+            if let Some(Value::String(name)) = members.get("$pem") {
+                return Value::String(keys::pem(name));
+            }
+            if let Some(Value::String(name)) = members.get("$file") {
+                return Value::String(keys::text(name));
+            }
+            if let Some(Value::String(name)) = members.remove("$jwk") {
+                let mut jwk = keys::jwk(&name);
+                jwk.as_object_mut().expect("an object").extend(members);
+                return jwk;
+            }
+            Value::Object(members.into_iter().map(|(name, value)| (name, with_keys(value))).collect())
+        }
+        other => other,
+    }
 }
 
 fn build(case: CaseText, tokens: &BTreeMap<String, String>) -> Result<Case, String> {

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Request, now_seconds};
+use crate::support::{Request, keys, load, now_seconds};
 use crate::wasm_host::{Level, Profile, Root, Vm};
 
 /// The name of the variable that holds the secret.
@@ -27,11 +27,17 @@ pub fn env() -> Vec<(String, String)> {
 pub fn policy() -> Value {
     let digest: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
     json!({
-        "issuers": { "app": { "issuer": "https://app.test/", "secret": { "env": ENV } } },
+        "issuers": {
+            "app": { "issuer": "https://app.test/", "secret": { "env": ENV } },
+            "ec": { "issuer": "https://ec.test/", "jwks": { "keys": [keys::jwk("p256")] } },
+            "rsa": { "issuer": "https://rsa.test/", "jwks": { "keys": [keys::jwk("rsa2048")] } },
+            // Its key server is nowhere.
+            "away": { "issuer": "https://away.test/", "jwks": { "uri": "https://away.test/", "cluster": "nowhere" } },
+        },
         "clients": { "acme": { "keys": [format!("sha256:{digest}")], "roles": ["partner"] } },
         "routes": [
             { "path": "/public/**", "allow": "public" },
-            { "path": "/**", "allow": { "any": ["app", "clients"] } }
+            { "path": "/**", "allow": { "any": ["issuers", "clients"] } }
         ],
         "upstream": { "set": { "X-User": "sub", "X-Client": "client" }, "publish": "auth" }
     })
@@ -73,7 +79,18 @@ pub fn requests() -> Vec<(&'static str, Kind, Request)> {
     let good = bearer(token(SECRET, 3600));
     let forged = bearer(token("another-secret-0123456789abcdef-012345", 3600));
     let expired = bearer(token(SECRET, -3600));
+    let signed = |alg: &str, key: &str, iss: &str| bearer(load::token(alg, key, "k", iss, "alice"));
+    let ec = signed("ES256", "p256", "https://ec.test/");
+    let rsa = signed("RS256", "rsa2048", "https://rsa.test/");
+    let forged_ec = signed("ES256", "p256_other", "https://ec.test/");
+    let forged_rsa = signed("RS256", "rsa2048_other", "https://rsa.test/");
+    let away = signed("ES256", "p256", "https://away.test/");
     vec![
+        ("forged ES256 token", Kind::Bad, get("/x", &[spoof, ("Authorization", &forged_ec)])),
+        ("forged RS256 token", Kind::Bad, get("/x", &[spoof, ("Authorization", &forged_rsa)])),
+        ("token whose keys are away", Kind::Bad, get("/x", &[spoof, ("Authorization", &away)])),
+        ("good ES256 token", Kind::Good, get("/x", &[spoof, ("Authorization", &ec)])),
+        ("good RS256 token", Kind::Good, get("/x", &[spoof, ("Authorization", &rsa)])),
         ("no credential", Kind::Bad, get("/x", &[spoof])),
         ("forged token", Kind::Bad, get("/x", &[spoof, ("Authorization", &forged)])),
         ("expired token", Kind::Bad, get("/x", &[spoof, ("Authorization", &expired)])),

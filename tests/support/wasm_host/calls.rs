@@ -10,12 +10,14 @@ use super::state::{remove_all, replace_all};
 const REQUEST_HEADERS: u32 = 0;
 /// Request trailers.
 const REQUEST_TRAILERS: u32 = 1;
+/// The head of the answer to a call.
+const CALL_RESPONSE_HEADERS: u32 = 6;
 /// Where the longest log line that both hosts keep whole ends, with room for a prefix.
 const LOG_LINE: usize = 2048;
 
 /// Where a call that returns bytes wants pointer and size.
 #[derive(Clone, Copy)]
-struct Out(u32, u32);
+pub struct Out(pub u32, pub u32);
 
 /// Counts one call.
 pub fn count(host: &mut Host, name: &str, bytes: bool) {
@@ -28,7 +30,7 @@ pub fn count(host: &mut Host, name: &str, bytes: bool) {
 }
 
 /// Counts the call; `Some` is the status of an injected failure.
-fn enter(c: &mut Caller<'_, Host>, name: &str, out: Option<Out>) -> Result<Option<u32>> {
+pub fn enter(c: &mut Caller<'_, Host>, name: &str, out: Option<Out>) -> Result<Option<u32>> {
     count(c.data_mut(), name, false);
     let status = match &c.data().fault {
         Some(fault) if fault.call == name => fault.status,
@@ -42,7 +44,7 @@ fn enter(c: &mut Caller<'_, Host>, name: &str, out: Option<Out>) -> Result<Optio
     Ok(Some(status))
 }
 
-fn finish(c: &mut Caller<'_, Host>, name: &str, answer: Answer, out: Option<Out>) -> Result<u32> {
+pub fn finish(c: &mut Caller<'_, Host>, name: &str, answer: Answer, out: Option<Out>) -> Result<u32> {
     match (answer, out) {
         (Answer::Done, _) => Ok(OK),
         (Answer::Status(status), _) => Ok(status),
@@ -77,6 +79,7 @@ pub fn link(linker: &mut Linker<Host>, module: &Module, abilities: &'static dyn 
     link_logs_and_metrics(linker)?;
     link_reads(linker)?;
     link_edits(linker)?;
+    super::background::link(linker)?;
     link_rest(linker, module, abilities)
 }
 
@@ -134,9 +137,6 @@ fn link_logs_and_metrics(linker: &mut Linker<Host>) -> Result<()> {
         let answer = abilities.increment(c.data_mut(), id, by);
         finish(&mut c, "proxy_increment_metric", answer, None)
     })?;
-    linker.func_wrap(E, "proxy_record_metric", |mut c: Caller<'_, Host>, _id: u32, _value: u64| -> Result<u32> {
-        Ok(enter(&mut c, "proxy_record_metric", None)?.unwrap_or(OK))
-    })?;
     Ok(())
 }
 
@@ -163,6 +163,14 @@ fn link_reads(linker: &mut Linker<Host>) -> Result<()> {
                 },
                 // Offset and size are ignored there.
                 (7, false) => abilities.configuration(c.data()),
+                (4, _) => match &c.data().background.response {
+                    Some((_, body)) => {
+                        let start = usize::try_from(start)?.min(body.len());
+                        let end = start.saturating_add(usize::try_from(max)?).min(body.len());
+                        Answer::Bytes(body[start..end].to_vec())
+                    }
+                    None => Answer::Status(NOT_FOUND),
+                },
                 (6, true) => Answer::Bytes(Vec::new()),
                 (_, true) => Answer::Status(NOT_FOUND),
                 (0 | 1, false) => Answer::Crash("the module reads a body that APISIX has not initialised".to_owned()),
@@ -212,6 +220,12 @@ fn link_reads(linker: &mut Linker<Host>) -> Result<()> {
                         .iter()
                         .find(|(name, _)| name.eq_ignore_ascii_case(&key))
                         .map_or(Answer::Status(NOT_FOUND), |(_, value)| Answer::Bytes(value.clone()))
+                }
+                CALL_RESPONSE_HEADERS => {
+                    let pairs =
+                        host.background.response.as_ref().map(|(pairs, _)| pairs.as_slice()).unwrap_or_default();
+                    let found = pairs.iter().find(|(name, _)| name.eq_ignore_ascii_case(&key));
+                    found.map_or(Answer::Status(NOT_FOUND), |(_, value)| Answer::Bytes(value.clone()))
                 }
                 _ => Answer::Status(BAD_ARGUMENT),
             };

@@ -6,11 +6,12 @@
 //! newer `wasmtime` with more features. All of that is a few hundred lines on `wasmtime` directly.
 //!
 //! `state` holds what a host knows, `calls` is the ABI, `envoy` and `apisix` are the two ways to answer it, `vm` drives
-//! the callbacks as a proxy does, `wasi` and `memory` are plumbing, `module` finds and compiles the file.
+//! the callbacks as a proxy does, `background` is what goes on beside requests, `wasi` and `memory` are plumbing, `module` finds and compiles the file.
 
 #![allow(dead_code, unreachable_pub)] // Not every test needs all of it.
 
 pub mod apisix;
+pub mod background;
 pub mod calls;
 pub mod envoy;
 pub mod memory;

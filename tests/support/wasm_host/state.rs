@@ -129,6 +129,8 @@ pub struct Host {
     pub map_bytes: Option<Vec<u8>>,
     /// Seed of `random_get`; tests are repeatable.
     pub random: u64,
+    /// What goes on beside requests.
+    pub background: super::background::Background,
     /// What the VM may use.
     pub limits: wasmtime::StoreLimits,
 }
@@ -156,6 +158,7 @@ impl Host {
             fault: None,
             map_bytes: None,
             random: 0x9e37_79b9_7f4a_7c15,
+            background: super::background::Background::default(),
             limits: super::vm::limits(),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use wasmtime::{Instance, Linker, Store, StoreLimits, StoreLimitsBuilder, WasmParams, WasmResults};
 
 use super::Profile;
+use super::background::{Background, Shared};
 use super::module::compiled;
 use super::state::{Calls, Fault, Host, Level, Pairs, Phase, Reply};
 use crate::support::{Outcome, Request};
@@ -35,6 +36,10 @@ pub struct Options {
     /// A malformed header map to hand out.
     pub map_bytes: Option<Vec<u8>>,
 }
+
+/// A request that was handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stream(pub u32);
 
 /// One plugin configuration inside the VM.
 #[derive(Clone, Copy, Debug)]
@@ -197,6 +202,7 @@ impl Vm {
     /// Makes a root context with this configuration.
     pub fn root(&mut self, config: &[u8]) -> Result<Root, String> {
         let id = self.new_id();
+        self.enter_context(id);
         self.call::<(u32, u32), ()>("proxy_on_context_create", (id, 0), Phase::Other)?;
         let mut root = Root { id, configured: false };
         if self.profile.abilities().full_life() && self.has("proxy_on_vm_start") {
@@ -212,6 +218,7 @@ impl Vm {
     /// Calls `on_configure` (again).
     pub fn configure(&mut self, root: &mut Root, config: &[u8]) -> Result<(), String> {
         self.store.data_mut().config = config.to_vec();
+        self.store.data_mut().switch(root.id);
         let size = u32::try_from(config.len()).map_err(|error| error.to_string())?;
         let answer: u32 = self.call("proxy_on_configure", (root.id, size), Phase::Configure)?;
         root.configured = answer != 0;
@@ -236,6 +243,8 @@ impl Vm {
     /// The same with options.
     pub fn request_with(&mut self, root: Root, request: &Request, options: &Options) -> Result<Trace, String> {
         let full = self.profile.abilities().full_life();
+        let id = self.new_id();
+        self.store.data_mut().switch(id);
         let logged = self.reset(options);
         if let Err(status) = self.profile.abilities().prepare(self.store.data_mut(), request) {
             let outcome = Outcome {
@@ -247,15 +256,22 @@ impl Vm {
                 body: Vec::new(),
                 upstream: None,
             };
+            self.free.push(id);
             return Ok(self.trace(End::HostRefused(status), outcome, logged, 0));
         }
-        let id = self.new_id();
+        self.enter_context(id);
         self.call::<(u32, u32), ()>("proxy_on_context_create", (id, root.id), Phase::Other)?;
         let count = u32::try_from(self.store.data().headers.len()).unwrap_or(0);
         let last = u32::from(!full || options.trailers.is_none());
         let action: u32 =
             self.call("proxy_on_request_headers", (id, if full { count } else { 0 }, last), Phase::Request)?;
         let work = FUEL - self.store.get_fuel().unwrap_or(FUEL);
+        self.store.data_mut().switch(id);
+        // Nobody answers here: each call ends with that news.
+        while !full && let Some(token) = self.store.data().background.calls.first().map(|call| call.token) {
+            self.answer(root, token, None)?;
+        }
+        let action = if self.store.data().background.resumed { 0 } else { action };
         let mut end = match (&self.store.data().reply, action) {
             (Some(_), _) => End::Replied,
             (None, 0) => End::Passed,
@@ -290,6 +306,107 @@ impl Vm {
         self.finish(id)
     }
 
+    /// Lets this VM share data with others of its process.
+    pub fn share(&mut self, shared: &Shared) {
+        self.store.data_mut().background.shared = shared.clone();
+    }
+
+    /// What goes on beside requests.
+    pub fn background(&mut self) -> &mut Background {
+        &mut self.store.data_mut().background
+    }
+
+    /// Sets the clock, in milliseconds.
+    pub fn set_now_millis(&mut self, now: u64) {
+        self.store.data_mut().now_ns = now * 1_000_000;
+    }
+
+    /// Hands over a request, and leaves it waiting if it has to.
+    pub fn begin(&mut self, root: Root, request: &Request) -> Result<Stream, String> {
+        let id = self.new_id();
+        self.store.data_mut().switch(id);
+        self.reset(&Options::default());
+        self.profile.abilities().prepare(self.store.data_mut(), request).map_err(|status| format!("{status}"))?;
+        self.enter_context(id);
+        self.call::<(u32, u32), ()>("proxy_on_context_create", (id, root.id), Phase::Other)?;
+        let count = u32::try_from(self.store.data().headers.len()).unwrap_or(0);
+        let action: u32 = self.call("proxy_on_request_headers", (id, count, 1), Phase::Request)?;
+        let host = self.store.data_mut();
+        host.switch(id);
+        host.background.resumed = action == 0;
+        if action != 0 && host.reply.is_none() && !host.abilities.full_life() && host.background.calls.is_empty() {
+            host.wrongs.push("paused without a call or a response: an APISIX worker crashes".to_owned());
+        }
+        Ok(Stream(id))
+    }
+
+    /// Where a request stands: [`End::Stalled`] while it waits.
+    pub fn stands(&mut self, stream: Stream) -> End {
+        let host = self.store.data_mut();
+        host.switch(stream.0);
+        match (&host.reply, host.background.resumed) {
+            (Some(_), _) => End::Replied,
+            (None, true) => End::Passed,
+            (None, false) => End::Stalled,
+        }
+    }
+
+    /// What came of a request, whose stream ends; one that waits ends because its caller left.
+    pub fn end(&mut self, stream: Stream) -> Result<Outcome, String> {
+        let end = self.stands(stream);
+        let outcome = self.outcome(end);
+        let phase = Phase::Other;
+        self.call::<u32, ()>("proxy_on_delete", stream.0, phase)?;
+        let background = &mut self.store.data_mut().background;
+        background.contexts.retain(|context| *context != stream.0);
+        background.calls.retain(|call| call.context != stream.0);
+        self.free.push(stream.0);
+        Ok(outcome)
+    }
+
+    /// Calls `on_tick`.
+    pub fn tick(&mut self, root: Root) -> Result<(), String> {
+        self.store.data_mut().switch(root.id);
+        self.call("proxy_on_tick", root.id, Phase::Request)
+    }
+
+    /// Answers a call; `None` is the news that there will be no answer.
+    pub fn answer(&mut self, root: Root, token: u32, answer: Option<(Pairs, Vec<u8>)>) -> Result<(), String> {
+        let host = self.store.data_mut();
+        let full = host.abilities.full_life();
+        let at = host.background.calls.iter().position(|call| call.token == token);
+        let call = host.background.calls.remove(at.ok_or("no such call")?);
+        host.switch(call.context);
+        let (headers, size) = answer.as_ref().map_or((0, 0), |(headers, body)| (headers.len(), body.len()));
+        host.background.response = answer;
+        let made = host.background.made;
+        // APISIX names the root whoever called.
+        let context = if full { call.context } else { root.id };
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        self.call::<_, ()>(
+            "proxy_on_http_call_response",
+            (context, token, number(headers), number(size), 0_u32),
+            Phase::Request,
+        )?;
+        let host = self.store.data_mut();
+        host.background.response = None;
+        if !full {
+            host.switch(call.context);
+            // Silence is consent there.
+            if host.reply.is_none() && host.background.made == made && !host.background.resumed {
+                host.wrongs.push("a call's answer without a decision: APISIX lets the request pass".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn enter_context(&mut self, id: u32) {
+        let contexts = &mut self.store.data_mut().background.contexts;
+        if !contexts.contains(&id) {
+            contexts.push(id);
+        }
+    }
+
     /// Clears what belongs to one request; gives the number of log lines so far.
     fn reset(&mut self, options: &Options) -> usize {
         let host = self.store.data_mut();
@@ -300,6 +417,7 @@ impl Vm {
         host.states.clear();
         host.increments.clear();
         host.reply = None;
+        host.background.resumed = false;
         host.calls.clear();
         host.map_bytes.clone_from(&options.map_bytes);
         host.logs.len()
@@ -315,6 +433,7 @@ impl Vm {
             self.call::<u32, ()>("proxy_on_log", id, Phase::Other)?;
         }
         self.call::<u32, ()>("proxy_on_delete", id, Phase::Other)?;
+        self.store.data_mut().background.contexts.retain(|context| *context != id);
         self.free.push(id);
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Trims a built module to what hosts call, and refuses one that some host could not load.
 //!
 //! `trim IN.wasm OUT.wasm` keeps the exports of `exports.txt`, removes code that they cannot
-//! reach, drops the custom sections, stubs the imports of `stubs.txt`, and then checks the other
-//! imports against `imports.txt` and the instructions against the oldest features we run on.
+//! reach, drops the custom sections, and then checks the imports against `imports.txt` and the
+//! instructions against the oldest features we run on.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -12,7 +12,6 @@ use wasmparser::{Validator, WasmFeatures};
 
 const EXPORTS: &str = include_str!("../exports.txt");
 const IMPORTS: &str = include_str!("../imports.txt");
-const STUBS: &str = include_str!("../stubs.txt");
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -41,7 +40,6 @@ fn trim(input: &str, output: &str) -> Result<(), String> {
     let dropped = drop_exports(&mut module)?;
     drop_custom_sections(&mut module);
     walrus::passes::gc::run(&mut module);
-    let stubbed = stub_imports(&mut module)?;
     check_imports(&module)?;
 
     let after = module.emit_wasm();
@@ -51,7 +49,7 @@ fn trim(input: &str, output: &str) -> Result<(), String> {
     }
     std::fs::write(output, &after).map_err(|e| format!("{output}: {e}"))?;
     println!(
-        "trim: {} -> {} bytes, {dropped} exports dropped, {} kept, {stubbed} imports stubbed, {} kept",
+        "trim: {} -> {} bytes, {dropped} exports dropped, {} kept, {} imports",
         before.len(),
         after.len(),
         module.exports.iter().count(),
@@ -84,28 +82,6 @@ fn drop_custom_sections(module: &mut Module) {
     for id in ids {
         module.customs.delete(id);
     }
-}
-
-/// Turns imports that are named but never called into functions that trap; says how many.
-fn stub_imports(module: &mut Module) -> Result<usize, String> {
-    let stubs = pairs(STUBS);
-    let ids: Vec<_> = module
-        .imports
-        .iter()
-        .filter(|import| stubs.contains(&(import.module.as_str(), import.name.as_str())))
-        .filter_map(|import| match import.kind {
-            walrus::ImportKind::Function(id) => Some(id),
-            _ => None,
-        })
-        .collect();
-    for id in &ids {
-        module
-            .replace_imported_func(*id, |(body, _)| {
-                body.unreachable();
-            })
-            .map_err(|e| format!("cannot stub an import: {e:#}"))?;
-    }
-    Ok(ids.len())
 }
 
 /// Refuses imports that are not listed, all of them at once.

@@ -1,0 +1,231 @@
+//! Verified tokens, kept for a while: a token that is shown again is compared, not verified.
+//!
+//! A token is found by a seeded hash and then compared octet by octet. What is kept of it counts only while
+//! the keys are those that it was verified with, and its time claims are checked again each time. Bad tokens
+//! are kept apart, in a ring of their own, so that no flood of them pushes out good ones.
+
+use std::hash::{BuildHasher, Hasher};
+use std::rc::Rc;
+
+use foldhash::fast::FixedState;
+
+use crate::jose::token::Token;
+use crate::time::Time;
+
+/// Slots that one hash can fall into.
+const WAYS: usize = 8;
+/// The longest token that is kept, in octets.
+const LONGEST: usize = 8 * 1024;
+/// All that tokens may take, as [`weight`] reckons.
+const MOST: usize = 8 * 1024 * 1024;
+/// How many bad tokens are kept.
+const BAD: usize = 64;
+/// All that bad tokens may take, in octets.
+const MOST_BAD: usize = 256 * 1024;
+
+/// How many verified tokens are kept, and how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheSize {
+    /// Tokens per worker; none switches the cache off.
+    pub tokens: usize,
+    /// How long one is kept, in milliseconds.
+    pub ttl: i64,
+}
+
+/// The tokens that one worker has seen under one policy.
+pub struct Cache {
+    hasher: FixedState,
+    ttl: i64,
+    slots: Vec<Slot>,
+    weight: usize,
+    /// Where room is made next.
+    hand: usize,
+    uses: u32,
+    bad: Vec<Bad>,
+    bad_next: usize,
+    bad_weight: usize,
+    /// What was asked of it since the last look.
+    pub counts: Counts,
+}
+
+/// How often a token was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// It was there.
+    pub hits: u64,
+    /// It was not.
+    pub misses: u64,
+}
+
+/// Under what a token was judged: it counts only while this is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Basis {
+    /// The index of the issuer.
+    pub issuer: usize,
+    /// Which of its key sets.
+    pub generation: u64,
+}
+
+#[derive(Default)]
+struct Slot {
+    hash: u64,
+    used: u32,
+    entry: Option<Entry>,
+}
+
+struct Entry {
+    text: Box<[u8]>,
+    token: Rc<Token>,
+    basis: Basis,
+    until: Time,
+    weight: usize,
+}
+
+struct Bad {
+    hash: u64,
+    text: Box<[u8]>,
+    basis: Basis,
+    until: Time,
+}
+
+impl Cache {
+    /// An empty cache. Nobody who does not know the seed can choose tokens that fall together.
+    pub fn new(size: CacheSize, seed: u64) -> Self {
+        let slots = if size.tokens == 0 { 0 } else { size.tokens.next_multiple_of(WAYS) };
+        Self {
+            hasher: FixedState::with_seed(seed),
+            ttl: size.ttl,
+            slots: std::iter::repeat_with(Slot::default).take(slots).collect(),
+            weight: 0,
+            hand: 0,
+            uses: 0,
+            bad: Vec::new(),
+            bad_next: 0,
+            bad_weight: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    /// A cache that keeps nothing.
+    pub fn off() -> Self {
+        Self::new(CacheSize { tokens: 0, ttl: 0 }, 0)
+    }
+
+    /// The place of a token, to be asked for once per request; `None` if it is not worth keeping.
+    pub fn place(&self, text: &[u8]) -> Option<Place> {
+        if self.slots.is_empty() || text.len() > LONGEST {
+            return None;
+        }
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(text);
+        Some(Place(hasher.finish()))
+    }
+
+    /// A token that was verified before, and under what.
+    pub fn find(&mut self, place: Place, text: &[u8], now: Time) -> Option<(Rc<Token>, Basis)> {
+        self.uses = self.uses.wrapping_add(1);
+        let uses = self.uses;
+        let found = self.set(place).iter_mut().find_map(|slot| {
+            let entry = slot.entry.as_ref().filter(|entry| slot.hash == place.0 && same(&entry.text, text))?;
+            slot.used = uses;
+            (now < entry.until).then(|| (Rc::clone(&entry.token), entry.basis))
+        });
+        match found {
+            Some(_) => self.counts.hits += 1,
+            None => self.counts.misses += 1,
+        }
+        found
+    }
+
+    /// Whether a token is known to have a signature that no key made, and under what.
+    pub fn find_bad(&self, place: Place, text: &[u8], now: Time) -> Option<Basis> {
+        let is = |bad: &&Bad| bad.hash == place.0 && now < bad.until && same(&bad.text, text);
+        self.bad.iter().find(is).map(|bad| bad.basis)
+    }
+
+    /// Keeps a verified token, in place of the one of its neighbours that was not used for longest.
+    pub fn keep(&mut self, place: Place, text: &[u8], token: &Rc<Token>, basis: Basis, now: Time) {
+        let weight = weight(text, token);
+        if weight > MOST / 16 {
+            return;
+        }
+        let until = now.plus(self.ttl);
+        let uses = self.uses;
+        let entry = Entry { text: text.into(), token: Rc::clone(token), basis, until, weight };
+        // One that is there already goes first; then empty ones and those whose time is over.
+        let rank = |slot: &Slot| match &slot.entry {
+            Some(entry) if slot.hash == place.0 && same(&entry.text, text) => (0, 0),
+            None => (1, 0),
+            Some(entry) if entry.until <= now => (2, 0),
+            // How long ago it was used, the longest first; counting may have begun anew.
+            Some(_) => (3, u32::MAX - uses.wrapping_sub(slot.used)),
+        };
+        let Some(slot) = self.set(place).iter_mut().min_by_key(|slot| rank(slot)) else {
+            return;
+        };
+        let freed = slot.entry.as_ref().map_or(0, |entry| entry.weight);
+        *slot = Slot { hash: place.0, used: uses, entry: Some(entry) };
+        self.weight = self.weight.saturating_sub(freed).saturating_add(weight);
+        self.make_room(place);
+    }
+
+    /// Keeps a token whose signature no key made, in place of the oldest such.
+    pub fn keep_bad(&mut self, place: Place, text: &[u8], basis: Basis, now: Time) {
+        if text.len() > MOST_BAD / BAD {
+            return;
+        }
+        let bad = Bad { hash: place.0, text: text.into(), basis, until: now.plus(self.ttl) };
+        self.bad_weight = self.bad_weight.saturating_add(bad.text.len());
+        match self.bad.get_mut(self.bad_next) {
+            Some(old) => {
+                self.bad_weight = self.bad_weight.saturating_sub(old.text.len());
+                *old = bad;
+            }
+            None => self.bad.push(bad),
+        }
+        self.bad_next = (self.bad_next + 1) % BAD;
+    }
+
+    /// Drops tokens, round and round, until all fit; never the one just kept.
+    fn make_room(&mut self, kept: Place) {
+        let mut looked = 0;
+        while self.weight > MOST && looked < self.slots.len() {
+            self.hand = (self.hand + 1) % self.slots.len().max(1);
+            looked += 1;
+            if let Some(slot) = self.slots.get_mut(self.hand).filter(|slot| slot.hash != kept.0)
+                && let Some(entry) = slot.entry.take()
+            {
+                self.weight = self.weight.saturating_sub(entry.weight);
+            }
+        }
+    }
+
+    /// The slots that a hash can fall into.
+    fn set(&mut self, place: Place) -> &mut [Slot] {
+        let sets = u64::try_from(self.slots.len() / WAYS).unwrap_or(1).max(1);
+        // The high bits choose evenly among any number of sets.
+        let set = usize::try_from((u128::from(place.0) * u128::from(sets)) >> 64).unwrap_or(0);
+        self.slots.get_mut(set * WAYS..(set + 1) * WAYS).unwrap_or_default()
+    }
+}
+
+/// The hash of one token.
+#[derive(Clone, Copy, Debug)]
+pub struct Place(u64);
+
+/// What a token takes, roughly, in octets: its text, and its claims as values.
+fn weight(text: &[u8], token: &Token) -> usize {
+    text.len().saturating_add(token.claims.json().weight()).saturating_add(256)
+}
+
+/// Whether two texts are the same, eight octets at a time: WebAssembly compares one at a time otherwise. The
+/// time it takes tells only whether the lengths differ.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let difference = a.iter().zip(b).fold(0, |all, (a, b)| all | (u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b)));
+    let rest = a_rest.iter().zip(b_rest).fold(0, |all, (a, b)| all | (a ^ b));
+    difference == 0 && rest == 0
+}

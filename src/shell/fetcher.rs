@@ -1,0 +1,319 @@
+//! Carries out the fetching of keys: calls and their answers, and the requests that wait for them.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::rc::Rc;
+
+use super::abi::{self, Failure};
+use super::plugin::Plugin;
+use super::{stream, vm};
+use crate::head::write_map;
+use crate::jose::issuer::Issuers;
+use crate::jose::keyring::Keyring;
+use crate::jwks::fetch::{Answer, Outcome, Request};
+use crate::jwks::life::{Life, Next, Progress};
+use crate::jwks::record::Want;
+use crate::jwks::source::TIMEOUT;
+use crate::time::Time;
+
+/// How long a request waits for keys, in milliseconds.
+const PATIENCE: i64 = TIMEOUT + 1_000;
+/// The most requests that wait at once; those beyond are decided with what is there.
+const MOST_WAITING: usize = 4_096;
+/// How often it is looked whether something is to be done, in milliseconds: at first, while requests wait, and else.
+const FIRST_TICK: u32 = 50;
+const FAST_TICK: u32 = 20;
+const SLOW_TICK: u32 = 1_000;
+/// The same where no keys are fetched, and only counters are told.
+const IDLE_TICK: u32 = 5_000;
+
+/// The fetched keys of one instance.
+pub(super) struct Fetcher {
+    root: u32,
+    keyring: RefCell<Keyring>,
+    lives: RefCell<Vec<Life>>,
+    waiting: RefCell<Vec<Waiting>>,
+    period: Cell<u32>,
+}
+
+/// A request that waits for keys.
+#[derive(Clone, Copy)]
+struct Waiting {
+    stream: u32,
+    issuer: usize,
+    deadline: Time,
+}
+
+/// How long a request may still wait for keys.
+#[derive(Clone, Copy)]
+pub(super) enum Patience {
+    /// It has not waited yet.
+    Fresh,
+    /// It has waited, and may until then.
+    Until(Time),
+    /// It is to be decided now.
+    Over,
+}
+
+/// What comes of asking for keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hope {
+    /// Others are there: decide again.
+    Again,
+    /// The request is held until they come.
+    Wait,
+    /// None will come soon.
+    None,
+}
+
+impl Fetcher {
+    /// The keys of these issuers, before any are fetched.
+    pub(super) fn new(root: u32, issuers: &Issuers) -> Self {
+        let lives = issuers.iter().enumerate().filter_map(|(index, issuer)| Life::new(index, issuer));
+        Self {
+            root,
+            keyring: RefCell::new(Keyring::new(issuers)),
+            lives: RefCell::new(lives.collect()),
+            waiting: RefCell::default(),
+            period: Cell::new(0),
+        }
+    }
+
+    /// The keys that are there.
+    pub(super) fn keyring(&self) -> Result<Ref<'_, Keyring>, Failure> {
+        self.keyring.try_borrow().map_err(|_| Failure::Refused)
+    }
+
+    /// Takes what other workers have fetched, and sees to it that the rest is fetched soon.
+    pub(super) fn start(&self, plugin: &Plugin) {
+        let board = plugin.host.board();
+        let now = plugin.host.now();
+        let (Ok(mut lives), Ok(mut keyring)) = (self.lives.try_borrow_mut(), self.keyring.try_borrow_mut()) else {
+            return;
+        };
+        for life in lives.iter_mut() {
+            life.enter(board);
+            if let Ok(now) = now {
+                life.sync(board, &mut keyring, now);
+            }
+        }
+        if plugin.host.has_background() && !plugin.policy.issuers().is_empty() {
+            self.set_period(if lives.is_empty() { IDLE_TICK } else { FIRST_TICK });
+        }
+    }
+
+    /// Looks what is to be done, in the root context. Whether requests wait, so that the next look is soon.
+    pub(super) fn tick(&self, plugin: &Rc<Plugin>) -> bool {
+        let Ok(now) = plugin.host.now() else {
+            return false;
+        };
+        let board = plugin.host.board();
+        let mut settled = Vec::new();
+        let mut requests = Vec::new();
+        if let (Ok(mut lives), Ok(mut keyring)) = (self.lives.try_borrow_mut(), self.keyring.try_borrow_mut()) {
+            for life in lives.iter_mut() {
+                match life.ask(Want::Refresh, board, &mut keyring, now) {
+                    Next::Fetch(request) => requests.push((life.issuer(), request)),
+                    Next::Again | Next::Nothing => settled.push(life.issuer()),
+                    Next::Wait => {}
+                }
+            }
+        }
+        for (issuer, request) in requests {
+            if !self.call(plugin, issuer, &request, None) {
+                self.answered(plugin, issuer, Answer::default(), None);
+            }
+        }
+        self.wake(plugin, now, |waiting| settled.contains(&waiting.issuer) || waiting.deadline <= now);
+        let waits = self.waiting.try_borrow().is_ok_and(|waiting| !waiting.is_empty());
+        if let Ok(lives) = self.lives.try_borrow()
+            && !lives.is_empty()
+        {
+            if !waits && let Ok(mut metrics) = plugin.metrics.try_borrow_mut() {
+                for life in lives.iter() {
+                    metrics.keys_age(plugin.policy.issuers(), life.issuer(), life.age(now));
+                }
+            }
+            self.set_period(if waits { FAST_TICK } else { SLOW_TICK });
+        }
+        waits
+    }
+
+    /// Does what can be done for a request that wants keys.
+    pub(super) fn ask(
+        &self,
+        plugin: &Rc<Plugin>,
+        (issuer, want): (usize, Want),
+        stream: u32,
+        patience: Patience,
+        now: Time,
+    ) -> Hope {
+        let deadline = match patience {
+            Patience::Fresh => now.plus(PATIENCE),
+            Patience::Until(deadline) if now < deadline => deadline,
+            Patience::Until(_) | Patience::Over => return Hope::None,
+        };
+        let background = plugin.host.has_background();
+        let next = {
+            let (Ok(mut lives), Ok(mut keyring)) = (self.lives.try_borrow_mut(), self.keyring.try_borrow_mut()) else {
+                return Hope::None;
+            };
+            let Some(life) = lives.iter_mut().find(|life| life.issuer() == issuer) else {
+                return Hope::None;
+            };
+            life.ask(want, plugin.host.board(), &mut keyring, now)
+        };
+        match next {
+            Next::Again => Hope::Again,
+            // Where there is no background, nobody would resume the request.
+            Next::Wait if background => self.park(Waiting { stream, issuer, deadline }),
+            Next::Wait | Next::Nothing => Hope::None,
+            Next::Fetch(request) if background => {
+                // The call is the root's, so that it outlives this request.
+                let called = abi::set_effective_context(self.root).is_ok() && self.call(plugin, issuer, &request, None);
+                if abi::set_effective_context(stream).is_err() {
+                    return Hope::None;
+                }
+                if called {
+                    return self.park(Waiting { stream, issuer, deadline });
+                }
+                self.settle(plugin, issuer, Answer::default());
+                Hope::None
+            }
+            Next::Fetch(request) => {
+                if self.call(plugin, issuer, &request, Some(stream)) {
+                    return Hope::Wait;
+                }
+                self.settle(plugin, issuer, Answer::default());
+                Hope::None
+            }
+        }
+    }
+
+    /// Whether the keys of an issuer are to be fetched again, and nobody does it in the background.
+    pub(super) fn is_due(&self, plugin: &Plugin, issuer: usize, now: Time) -> bool {
+        !plugin.host.has_background()
+            && self.lives.try_borrow().is_ok_and(|lives| {
+                lives.iter().any(|life| life.issuer() == issuer && life.is_due(plugin.host.board(), now))
+            })
+    }
+
+    /// Takes the answer to a call, and decides who waited for it.
+    pub(super) fn answered(&self, plugin: &Rc<Plugin>, issuer: usize, answer: Answer, stream: Option<u32>) {
+        let mut progress = self.settle(plugin, issuer, answer);
+        while let Some(request) = progress {
+            if self.call(plugin, issuer, &request, stream) {
+                return;
+            }
+            progress = self.settle(plugin, issuer, Answer::default());
+        }
+        match stream {
+            // This host waits for a word about just this request, and takes silence for consent.
+            Some(stream) => stream::resume(plugin, stream, Patience::Over),
+            None => {
+                if let Ok(now) = plugin.host.now() {
+                    self.wake(plugin, now, |waiting| waiting.issuer == issuer);
+                }
+            }
+        }
+    }
+
+    /// Hands an answer to the key set it is for; the next request, if there is one.
+    fn settle(&self, plugin: &Plugin, issuer: usize, answer: Answer) -> Option<Request> {
+        let now = plugin.host.now().ok()?;
+        let progress = {
+            let (mut lives, mut keyring) = (self.lives.try_borrow_mut().ok()?, self.keyring.try_borrow_mut().ok()?);
+            let life = lives.iter_mut().find(|life| life.issuer() == issuer)?;
+            life.answered(answer, plugin.host.board(), &mut keyring, now)
+        };
+        match progress {
+            Progress::Fetch(request) => Some(request),
+            Progress::Ended(outcome) => {
+                tell(plugin, issuer, outcome);
+                None
+            }
+        }
+    }
+
+    /// Makes a call of the effective context. Whether it was made.
+    fn call(&self, plugin: &Rc<Plugin>, issuer: usize, request: &Request, stream: Option<u32>) -> bool {
+        let head = request.head();
+        let pairs: Vec<(&[u8], &[u8])> = head.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect();
+        let timeout = u32::try_from(request.timeout).unwrap_or(u32::MAX);
+        match write_map(&pairs).map(|headers| abi::call(&request.cluster, &headers, timeout)) {
+            Some(Ok(token)) => {
+                vm::expect(token, plugin, self.root, issuer, stream);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Holds a request.
+    fn park(&self, waiting: Waiting) -> Hope {
+        let Ok(mut list) = self.waiting.try_borrow_mut() else {
+            return Hope::None;
+        };
+        if list.len() >= MOST_WAITING {
+            return Hope::None;
+        }
+        list.push(waiting);
+        drop(list);
+        if self.period.get() != FAST_TICK && abi::set_effective_context(self.root).is_ok() {
+            self.set_period(FAST_TICK);
+            let _ = abi::set_effective_context(waiting.stream);
+        }
+        Hope::Wait
+    }
+
+    /// Decides the waiting requests that something has come for.
+    fn wake(&self, plugin: &Rc<Plugin>, now: Time, has_come: impl Fn(&Waiting) -> bool) {
+        let woken: Vec<Waiting> = {
+            let Ok(mut list) = self.waiting.try_borrow_mut() else {
+                return;
+            };
+            let (woken, rest) = list.iter().copied().partition(&has_come);
+            *list = rest;
+            woken
+        };
+        if woken.is_empty() {
+            return;
+        }
+        for Waiting { stream, deadline, .. } in woken {
+            // A stream that is gone has no context any more.
+            if abi::set_effective_context(stream).is_ok() {
+                let patience = if now < deadline { Patience::Until(deadline) } else { Patience::Over };
+                stream::resume(plugin, stream, patience);
+            }
+        }
+        let _ = abi::set_effective_context(self.root);
+    }
+
+    /// Forgets a request whose stream ends.
+    pub(super) fn forget(&self, stream: u32) {
+        if let Ok(mut list) = self.waiting.try_borrow_mut()
+            && !list.is_empty()
+        {
+            list.retain(|waiting| waiting.stream != stream);
+        }
+    }
+
+    fn set_period(&self, period: u32) {
+        if self.period.get() != period && abi::set_tick_period(period).is_ok() {
+            self.period.set(period);
+        }
+    }
+}
+
+/// Tells how a fetch ended.
+fn tell(plugin: &Plugin, issuer: usize, outcome: Outcome) {
+    let issuers = plugin.policy.issuers();
+    if let Ok(mut metrics) = plugin.metrics.try_borrow_mut() {
+        metrics.fetched(issuers, issuer, outcome);
+    }
+    let name = issuers.get(issuer).map_or("", |issuer| issuer.name.as_str());
+    match outcome {
+        Outcome::Changed => ::log::info!("keys of issuer {name}: fetched, and changed"),
+        Outcome::Unchanged => ::log::debug!("keys of issuer {name}: fetched, and the same"),
+        failed => ::log::warn!("keys of issuer {name}: cannot be fetched: {}", failed.sentence()),
+    }
+}

@@ -1,0 +1,95 @@
+//! One configured instance of the filter, as its streams share it.
+
+use std::cell::RefCell;
+use std::hash::{BuildHasher, Hasher};
+use std::rc::Rc;
+
+use foldhash::fast::FixedState;
+
+use super::abi::Failure;
+use super::fetcher::Fetcher;
+use super::host::Host;
+use super::metrics::Metrics;
+use super::offload::HostOffload;
+use crate::VERSION;
+use crate::cache::Cache;
+use crate::decision::{Decision, Silent};
+use crate::engine;
+use crate::head::Head;
+use crate::jose::Means;
+use crate::policy::{Mode, Policy};
+use crate::time::Time;
+
+/// A policy and what goes with it in one worker.
+pub(super) struct Plugin {
+    /// The policy.
+    pub(super) policy: Policy,
+    /// The host.
+    pub(super) host: Box<dyn Host>,
+    /// The counters.
+    pub(super) metrics: RefCell<Metrics>,
+    /// The keys that are fetched, and who waits for them.
+    pub(super) fetcher: Fetcher,
+    cache: RefCell<Cache>,
+    offload: HostOffload,
+}
+
+impl Plugin {
+    /// The instance of a root context.
+    pub(super) fn new(root: u32, policy: Policy, host: Box<dyn Host>) -> Self {
+        let cache = Cache::new(policy.cache_size(), seed(&policy, host.as_ref()));
+        let fetcher = Fetcher::new(root, policy.issuers());
+        Self {
+            metrics: RefCell::default(),
+            fetcher,
+            cache: RefCell::new(cache),
+            offload: HostOffload::probe(policy.issuers()),
+            policy,
+            host,
+        }
+    }
+
+    /// Begins to work: tells that it does, and fetches keys before anybody needs them.
+    pub(super) fn start(self: &Rc<Self>) {
+        let mode = match self.policy.mode() {
+            Mode::Enforce => "enforce",
+            Mode::Report => "report",
+        };
+        let names: Vec<&str> = self.offload.algorithms().iter().map(|alg| alg.name()).collect();
+        let checked = if names.is_empty() { String::from("none") } else { names.join(" ") };
+        ::log::info!(
+            "{VERSION} started: policy {}, mode {mode}, host {}, signatures checked by the host: {checked}",
+            self.policy.digest(),
+            self.host.describe()
+        );
+        self.fetcher.start(self);
+    }
+
+    /// Time has passed.
+    pub(super) fn tick(self: &Rc<Self>) {
+        if self.fetcher.tick(self) {
+            return;
+        }
+        // Rare enough to tell what was counted in between.
+        if let (Ok(mut metrics), Ok(mut cache)) = (self.metrics.try_borrow_mut(), self.cache.try_borrow_mut()) {
+            metrics.cached(std::mem::take(&mut cache.counts));
+        }
+    }
+
+    /// Decides a request with what is there now.
+    pub(super) fn decide<'a>(&'a self, head: &Head<'a>, now: Time) -> Result<Decision<'a>, Failure> {
+        let keyring = self.fetcher.keyring()?;
+        let mut cache = self.cache.try_borrow_mut().map_err(|_| Failure::Refused)?;
+        let mut means = Means { keyring: &keyring, cache: &mut cache, offload: &self.offload };
+        Ok(engine::decide(&self.policy, head, now, &mut means, &mut Silent))
+    }
+}
+
+/// Something that differs from worker to worker and start to start, and that callers cannot find out. It keeps
+/// them from choosing tokens that fall together in the cache; what that would cost is some hits.
+fn seed(policy: &Policy, host: &dyn Host) -> u64 {
+    let mut hasher = FixedState::with_seed(0).build_hasher();
+    hasher.write(policy.digest().as_bytes());
+    hasher.write_u64(host.nanoseconds());
+    hasher.finish()
+}

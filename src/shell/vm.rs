@@ -1,0 +1,177 @@
+//! What lives in one VM: instances of the filter, their streams, and calls that are under way.
+//!
+//! Nothing is borrowed while a host call is made: some hosts call back before they return.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use foldhash::fast::FixedState;
+
+use super::abi::{self, Failure, Map};
+use super::plugin::Plugin;
+use super::{configure, stream};
+use crate::jwks::fetch::{Answer, MAX_DOCUMENT};
+
+type Table<T> = RefCell<HashMap<u32, T, FixedState>>;
+
+/// One VM. Contexts are numbered by the host.
+pub(super) struct Vm {
+    /// Instances of the filter, by their root contexts; without a policy one refuses every request.
+    plugins: Table<Option<Rc<Plugin>>>,
+    /// The instance of each stream.
+    streams: Table<Option<Rc<Plugin>>>,
+    /// Calls whose answers have not come yet.
+    calls: Table<Call>,
+}
+
+/// A call to a key server.
+struct Call {
+    plugin: Rc<Plugin>,
+    /// The root context of that instance.
+    root: u32,
+    /// The issuer whose keys are fetched.
+    issuer: usize,
+    /// The stream that waits for it and is decided when the answer comes, on hosts that tie calls to streams.
+    stream: Option<u32>,
+}
+
+thread_local! {
+    static VM: Vm = const {
+        Vm {
+            plugins: RefCell::new(HashMap::with_hasher(FixedState::with_seed(0))),
+            streams: RefCell::new(HashMap::with_hasher(FixedState::with_seed(0))),
+            calls: RefCell::new(HashMap::with_hasher(FixedState::with_seed(0))),
+        }
+    };
+}
+
+/// What the proxy is to do with a request whose head it handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Pass it on.
+    Continue,
+    /// Hold it: it was answered, or will be resumed.
+    Pause,
+}
+
+impl Action {
+    /// The number that the ABI has for it.
+    pub(super) const fn number(self) -> u32 {
+        match self {
+            Action::Continue => 0,
+            Action::Pause => 1,
+        }
+    }
+}
+
+fn with<T, R>(table: impl Fn(&Vm) -> &Table<T>, run: impl FnOnce(&mut HashMap<u32, T, FixedState>) -> R) -> Option<R> {
+    VM.try_with(|vm| table(vm).try_borrow_mut().ok().map(|mut table| run(&mut table))).ok().flatten()
+}
+
+fn plugin_of_root(root: u32) -> Option<Rc<Plugin>> {
+    with(|vm| &vm.plugins, |plugins| plugins.get(&root).cloned()).flatten().flatten()
+}
+
+/// A context begins: a root if it has no parent, else a stream of its parent.
+pub(super) fn create(context: u32, parent: u32) {
+    if parent == 0 {
+        with(|vm| &vm.plugins, |plugins| plugins.insert(context, None));
+    } else {
+        let plugin = plugin_of_root(parent);
+        with(|vm| &vm.streams, |streams| streams.insert(context, plugin));
+    }
+}
+
+/// A root gets its configuration. Whether it is taken.
+pub(super) fn configure(root: u32, size: usize) -> bool {
+    let plugin = configure::load(root, size).map(Rc::new);
+    let loaded = plugin.is_some();
+    with(|vm| &vm.plugins, |plugins| plugins.insert(root, plugin.clone()));
+    if let Some(plugin) = plugin {
+        plugin.start();
+    }
+    loaded
+}
+
+/// The head of a request has come.
+pub(super) fn request(context: u32) -> Action {
+    match with(|vm| &vm.streams, |streams| streams.get(&context).cloned()).flatten().flatten() {
+        Some(plugin) => stream::begin(&plugin, context),
+        None => stream::refuse_without_policy(),
+    }
+}
+
+/// The trailers of a request have come. Some services read them as headers.
+pub(super) fn trailers(context: u32) -> Action {
+    match with(|vm| &vm.streams, |streams| streams.get(&context).cloned()).flatten().flatten() {
+        Some(plugin) => stream::trailers(&plugin),
+        None => stream::refuse_without_policy(),
+    }
+}
+
+/// Time has passed.
+pub(super) fn tick(root: u32) {
+    if let Some(plugin) = plugin_of_root(root) {
+        plugin.tick();
+    }
+}
+
+/// A context ends, and with it the calls that only it was waiting for.
+pub(super) fn delete(context: u32) {
+    match with(|vm| &vm.streams, |streams| streams.remove(&context)).flatten() {
+        Some(plugin) => {
+            if let Some(plugin) = plugin {
+                plugin.fetcher.forget(context);
+            }
+            drop_calls(|call| call.stream == Some(context));
+        }
+        None => {
+            with(|vm| &vm.plugins, |plugins| plugins.remove(&context));
+            drop_calls(|call| call.root == context);
+        }
+    }
+}
+
+fn drop_calls(is_over: impl Fn(&Call) -> bool) {
+    with(
+        |vm| &vm.calls,
+        |calls| {
+            if !calls.is_empty() {
+                calls.retain(|_, call| !is_over(call));
+            }
+        },
+    );
+}
+
+/// Notes whom the answer to a call is for.
+pub(super) fn expect(token: u32, plugin: &Rc<Plugin>, root: u32, issuer: usize, stream: Option<u32>) {
+    let call = Call { plugin: Rc::clone(plugin), root, issuer, stream };
+    with(|vm| &vm.calls, |calls| calls.insert(token, call));
+}
+
+/// The answer to a call has come, or the news that none will.
+pub(super) fn answered(token: u32, headers: usize, size: usize) {
+    if let Some(Some(call)) = with(|vm| &vm.calls, |calls| calls.remove(&token)) {
+        let answer = read_answer(headers, size).unwrap_or_default();
+        call.plugin.fetcher.answered(&call.plugin, call.issuer, answer, call.stream);
+    }
+}
+
+/// The answer at hand. A host that could not make the call hands over no headers, and must not be asked for any.
+fn read_answer(headers: usize, size: usize) -> Result<Answer, Failure> {
+    if headers == 0 {
+        return Ok(Answer::default());
+    }
+    let status = abi::header(Map::CallResponse, ":status")?;
+    let status = str::from_utf8(&status).ok().and_then(|status| status.parse().ok());
+    let etag = abi::header(Map::CallResponse, "etag").unwrap_or_default();
+    // Only what is to be read is copied, and nothing that is longer than a document may be.
+    let body = match status {
+        Some(200) if size == 0 => Some(Vec::new()),
+        Some(200) if size <= MAX_DOCUMENT => Some(abi::call_body(size)?),
+        _ => None,
+    };
+    let plain = etag.len() <= 256 && etag.iter().all(|b| b.is_ascii_graphic());
+    Ok(Answer { status, etag: if plain { etag } else { Vec::new() }, body })
+}
