@@ -49,6 +49,7 @@ impl Scene {
                 workers,
                 upstream: echo.address,
                 clusters: vec![("idp".into(), keys.address)],
+                offload: true,
             },
         );
         Some(Self { envoy: envoy.unwrap_or_else(|why| panic!("{why}")), keys, _echo: echo })

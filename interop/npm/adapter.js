@@ -3,14 +3,14 @@
 const fs = require('fs');
 const jwt = require('jsonwebtoken');
 
-const [command, policyPath] = process.argv.slice(2);
+const [command, policyPath, keys] = process.argv.slice(2);
 const { issuers } = JSON.parse(fs.readFileSync(policyPath, 'utf8'));
 const FAR = 4102444800; // 2100-01-01
 const PAST = 1700000000; // 2023-11-14
 const BEGIN = 1767225600; // 2026-01-01
 
 /** Signs with the key of an issuer; the times are the library's own, or fixed ones for vectors. */
-function token(name, claims, options = {}, secret = issuers[name].secret.value) {
+function token(name, claims, options = {}, secret = issuers[name].secret?.value) {
   const base = { algorithm: issuers[name].algorithms[0], issuer: issuers[name].issuer, audience: 'orders' };
   const all = { ...base, ...(command === 'mint' ? { expiresIn: '1h' } : {}), ...options };
   const body = command === 'mint' ? { ...claims } : { iat: BEGIN, exp: FAR, ...claims };
@@ -18,6 +18,12 @@ function token(name, claims, options = {}, secret = issuers[name].secret.value) 
   if (body.endless) { delete body.exp; delete body.endless; }
   for (const key of Object.keys(all)) if (all[key] === null) delete all[key];
   return jwt.sign(body, secret, all);
+}
+
+/** The private key that goes with an algorithm, or a stranger's. EdDSA is unknown to this library. */
+function privateKey(alg, stranger = '') {
+  const name = { ES256: 'p256', ES384: 'p384', ES512: 'p521' }[alg] ?? 'rsa2048';
+  return fs.readFileSync(`${keys}/${name}${stranger}.pem`, 'utf8');
 }
 
 function list() {
@@ -49,6 +55,15 @@ function list() {
     bad('unknown issuer', 'issuer_unknown', token('hs256', sub, { issuer: 'https://hs256.interop.test' })),
     bad('unsigned', 'token_malformed', token('hs256', sub, { algorithm: 'none' }, '')),
     bad('proof of possession', 'type_mismatch', token('hs256', sub, { header: { typ: 'dpop+jwt' } })),
+    ...Object.keys(issuers).filter((name) => issuers[name].pem && name !== 'eddsa').flatMap((name) => {
+      const alg = issuers[name].algorithms[0];
+      const other = alg === 'RS256' ? 'PS256' : 'RS256';
+      return [
+        good(alg, token(name, sub, {}, privateKey(alg))),
+        bad(`${alg} of a stranger`, 'signature_invalid', token(name, sub, {}, privateKey(alg, '_other'))),
+        bad(`${other} for ${alg}`, 'algorithm_not_allowed', token(name, sub, { algorithm: other }, privateKey(other))),
+      ];
+    }),
     bad('critical extension', 'token_malformed', token('hs256', sub, { header: { crit: ['exp'] } })),
   ];
 }

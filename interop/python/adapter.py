@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import jwt
 
-COMMAND, POLICY = sys.argv[1:3]
+COMMAND, POLICY, KEYS = sys.argv[1:4]
 ISSUERS = json.load(open(POLICY, encoding="utf-8"))["issuers"]
 FIXED = COMMAND == "vectors"
 FAR = datetime(2100, 1, 1, tzinfo=timezone.utc)
@@ -57,10 +57,22 @@ def tokens():
         "logout token": ("type_mismatch", token("hs256", {"typ": "logout+jwt"})),
         "number for a key id": ("token_malformed", raw_header({"alg": "HS256", "kid": 1})),
     }
+    for issuer in [name for name in ISSUERS if "pem" in ISSUERS[name]]:
+        alg = ISSUERS[issuer]["algorithms"][0]
+        good[alg] = token(issuer, key=private(alg))
+        bad[f"{alg} of a stranger"] = ("signature_invalid", token(issuer, key=private(alg, "_other")))
+        other = "PS256" if alg == "RS256" else "RS256"
+        bad[f"{other} for {alg}"] = ("algorithm_not_allowed", token(issuer, key=private(other), algorithm=other))
     for name, text in good.items():
         yield {"name": name, "token": text, "decision": "allow", "reason": None}
     for name, (reason, text) in bad.items():
         yield {"name": name, "token": text, "decision": "deny", "reason": reason}
+
+
+def private(alg, stranger=""):
+    """The private key that goes with an algorithm, or a stranger's."""
+    name = {"ES256": "p256", "ES384": "p384", "ES512": "p521", "EdDSA": "ed25519"}.get(alg, "rsa2048")
+    return open(f"{KEYS}/{name}{stranger}.pem", encoding="utf-8").read()
 
 
 def raw_header(header):

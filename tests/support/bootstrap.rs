@@ -51,6 +51,16 @@ fn assignment(name: &str, address: SocketAddr) -> Value {
     })
 }
 
+/// All that the module imports and exports, but the function that checks signatures.
+fn capabilities() -> Value {
+    const IMPORTS: &str = include_str!("../../tools/trim/imports.txt");
+    const EXPORTS: &str = include_str!("../../tools/trim/exports.txt");
+    let lines = IMPORTS.lines().chain(EXPORTS.lines()).filter(|line| !line.starts_with('#'));
+    let names =
+        lines.filter_map(|line| line.split_whitespace().last()).filter(|name| *name != "proxy_call_foreign_function");
+    Value::Object(names.map(|name| (name.to_owned(), json!({}))).collect())
+}
+
 /// Policies go in as text, as octets and as a Struct in turn: each of the ways that Envoy has.
 fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String, Value)) -> Value {
     let (kind, value) = match index % 3 {
@@ -64,6 +74,15 @@ fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String
         AfterTrap::FailClosed => "FAIL_CLOSED",
         AfterTrap::FailReload => "FAIL_RELOAD",
     };
+    let mut vm = json!({
+        "vm_id": "gatekey",
+        "runtime": "envoy.wasm.runtime.v8",
+        "code": { "local": { "filename": folder.join("module.wasm").display().to_string() } },
+        "environment_variables": { "key_values": env },
+    });
+    if !setup.offload {
+        vm["capability_restriction_config"] = json!({ "allowed_capabilities": capabilities() });
+    }
     let state = |name: &str| format!("%FILTER_STATE(wasm.auth_{name}:PLAIN)%");
     json!({
         "name": name,
@@ -113,12 +132,7 @@ fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String
                                 "root_id": name,
                                 "failure_policy": failure_policy,
                                 "configuration": configuration,
-                                "vm_config": {
-                                    "vm_id": "gatekey",
-                                    "runtime": "envoy.wasm.runtime.v8",
-                                    "code": { "local": { "filename": folder.join("module.wasm").display().to_string() } },
-                                    "environment_variables": { "key_values": env },
-                                },
+                                "vm_config": vm,
                             },
                         },
                     },

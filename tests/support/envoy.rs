@@ -95,6 +95,8 @@ pub struct Setup {
     pub upstream: SocketAddr,
     /// Further clusters: their names, and the one address of each.
     pub clusters: Vec<(String, SocketAddr)>,
+    /// Whether the module may have Envoy check signatures.
+    pub offload: bool,
 }
 
 /// A running Envoy; it ends with this value.

@@ -1,7 +1,11 @@
 //! Signatures that the host checks: asked only where it was right before, and never believed where it was not.
 
-use crate::lab::{Kind, policy, requests};
-use crate::support::now_seconds;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+use crate::lab::{Kind, get, policy, requests};
+use crate::support::{keys, load::token, now_seconds, say};
 use crate::wasm_host::background::Verification;
 use crate::wasm_host::{End, Profile, Vm};
 
@@ -48,4 +52,61 @@ fn a_host_that_loses_the_function_changes_nothing() {
     let (asked, told) = run(Verification::Right, Verification::Absent);
     assert_eq!(asked, 4);
     assert_eq!(told.len(), 1, "{told:?}");
+}
+
+/// Every octet of every signature counts, on every host, whoever checks it.
+#[test]
+fn every_octet_of_every_signature_counts() {
+    let algs = [
+        ("RS256", "rsa2048"),
+        ("RS384", "rsa2048"),
+        ("RS512", "rsa2048"),
+        ("PS256", "rsa2048"),
+        ("PS384", "rsa2048"),
+        ("PS512", "rsa2048"),
+        ("ES256", "p256"),
+        ("ES384", "p384"),
+        ("ES512", "p521"),
+        ("EdDSA", "ed25519"),
+    ];
+    for (profile, verifier) in [
+        (Profile::Envoy, Verification::Right),
+        (Profile::Envoy, Verification::Absent),
+        (Profile::Apisix, Verification::Absent),
+    ] {
+        let mut vm = Vm::start(profile, &[], now_seconds()).unwrap_or_else(|error| panic!("{error}"));
+        vm.background().verifier = verifier;
+        let mut flips = 0;
+        for (alg, key) in algs {
+            let policy = json!({
+                "issuers": { "id": { "algorithms": alg, "jwks": { "keys": [keys::jwk(key)] } } },
+                // Bad tokens are remembered; here each is to be looked at.
+                "cache": { "tokens": 0 },
+            });
+            let root = vm.root(policy.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+            let mut passes = |token: &str| {
+                let request = get("/", &[("Authorization", &format!("Bearer {token}"))]);
+                let trace = vm.request(root, &request).unwrap_or_else(|error| panic!("{error}"));
+                assert_eq!(trace.wrongs, Vec::<String>::new());
+                trace.end == End::Passed
+            };
+            let good = token(alg, key, "k", "https://id.test/", "alice");
+            assert!(passes(&good), "{profile:?} {alg}");
+            let (signed, signature) = good.rsplit_once('.').expect("three parts");
+            let octets = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
+            for at in 0..octets.len() {
+                let mut other = octets.clone();
+                other[at] ^= 1 << (at % 8);
+                assert!(
+                    !passes(&format!("{signed}.{}", URL_SAFE_NO_PAD.encode(&other))),
+                    "{profile:?} {alg}: octet {at} may change"
+                );
+                flips += 1;
+            }
+        }
+        say(&format!(
+            "SIGNATURES in the module as {}, host: {verifier:?}: {flips} changed octets refused",
+            profile.rung()
+        ));
+    }
 }

@@ -13,6 +13,8 @@ const BEGIN: u64 = 1_767_225_600;
 
 struct Maker {
     issuers: Value,
+    /// The folder with private keys.
+    keys: String,
     now: u64,
     /// Seconds from `now` until tokens expire.
     lives: u64,
@@ -54,7 +56,7 @@ impl Maker {
         let good = |name: &str, token: String| json!({"name": name, "token": token, "decision": "allow", "reason": null});
         let bad = |name: &str, reason: &str, token: String| json!({"name": name, "token": token, "decision": "deny", "reason": reason});
         let none = || json!({});
-        vec![
+        let mut all = vec![
             good("HS256", self.token("hs256", hs256(), none())),
             good("HS384", self.token("hs384", Header::new(Algorithm::HS384), none())),
             good("HS512", self.token("hs512", Header::new(Algorithm::HS512), none())),
@@ -74,7 +76,33 @@ impl Maker {
             bad("unknown issuer", "issuer_unknown", self.token("hs256", hs256(), json!({"iss": "https://other.test/"}))),
             bad("proof of possession", "type_mismatch", self.token("hs256", with(&|h| h.typ = Some("application/dpop+jwt".into())), none())),
             bad("nested", "token_malformed", self.token("hs256", with(&|h| h.cty = Some("JWT".into())), none())),
-        ]
+        ];
+        // ES512 is unknown to this library.
+        for name in ["rs256", "rs384", "rs512", "ps256", "ps384", "ps512", "es256", "es384", "eddsa"] {
+            let alg = self.issuers[name]["algorithms"][0].as_str().expect("an algorithm");
+            all.push(good(alg, self.asymmetric(name, alg, "")));
+            all.push(bad(&format!("{alg} of a stranger"), "signature_invalid", self.asymmetric(name, alg, "_other")));
+            let other = if alg == "RS256" { "PS256" } else { "RS256" };
+            all.push(bad(&format!("{other} for {alg}"), "algorithm_not_allowed", self.asymmetric(name, other, "")));
+        }
+        all
+    }
+
+    /// A token signed with the private key that goes with an algorithm, or a stranger's.
+    fn asymmetric(&self, name: &str, alg: &str, stranger: &str) -> String {
+        let key = match alg {
+            "ES256" => "p256",
+            "ES384" => "p384",
+            "EdDSA" => "ed25519",
+            _ => "rsa2048",
+        };
+        let pem = std::fs::read(format!("{}/{key}{stranger}.pem", self.keys)).expect("a key");
+        let key = match alg {
+            "EdDSA" => EncodingKey::from_ed_pem(&pem),
+            "ES256" | "ES384" => EncodingKey::from_ec_pem(&pem),
+            _ => EncodingKey::from_rsa_pem(&pem),
+        };
+        encode(&Header::new(alg.parse().expect("an algorithm")), &self.claims(name), &key.expect("a key")).expect("a token")
     }
 
     fn verify(&self, line: &str) -> Value {
@@ -97,14 +125,14 @@ impl Maker {
 
 fn main() {
     let words: Vec<String> = std::env::args().collect();
-    let [_, command, policy] = words.as_slice() else {
-        panic!("usage: gatekey-interop mint|vectors|verify POLICY");
+    let [_, command, policy, keys] = words.as_slice() else {
+        panic!("usage: gatekey-interop mint|vectors|verify POLICY KEYS");
     };
     let mut policy: Value = serde_json::from_str(&std::fs::read_to_string(policy).expect("the policy")).expect("JSON");
     let issuers = policy["issuers"].take();
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
     let (now, lives) = if command == "vectors" { (BEGIN, FAR - BEGIN) } else { (clock, 3600) };
-    let maker = Maker { issuers, now, lives };
+    let maker = Maker { issuers, keys: keys.clone(), now, lives };
     if command == "verify" {
         for line in stdin().lock().lines() {
             println!("{}", maker.verify(&line.expect("text")));
