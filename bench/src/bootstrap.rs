@@ -65,11 +65,11 @@ fn http_filter(filter: Filter, module: &Path) -> Option<Value> {
     match filter {
         Filter::None => None,
         Filter::Empty => Some(gatekey(filter, &policies::empty(), module)),
-        Filter::Token => Some(gatekey(filter, &policies::token(), module)),
+        Filter::Token(alg) => Some(gatekey(filter, &policies::token(alg), module)),
         Filter::Key => Some(gatekey(filter, &policies::key(), module)),
         Filter::Production => Some(gatekey(filter, &policies::production(), module)),
-        Filter::NativeToken => native("envoy.filters.http.jwt_authn", policies::native_token(false)),
-        Filter::NativeTokenCached => native("envoy.filters.http.jwt_authn", policies::native_token(true)),
+        Filter::NativeToken(alg) => native("envoy.filters.http.jwt_authn", policies::native_token(alg, false)),
+        Filter::NativeTokenCached(alg) => native("envoy.filters.http.jwt_authn", policies::native_token(alg, true)),
         Filter::NativeKey => native("envoy.filters.http.api_key_auth", policies::native_key()),
     }
 }

@@ -1,12 +1,15 @@
 //! The credentials that requests carry: many different ones, made before anything is measured.
 
+use std::collections::BTreeMap;
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use crate::signing::Alg;
 
 /// The issuer of all tokens.
 pub const ISSUER: &str = "https://id.example.com/";
@@ -14,19 +17,24 @@ pub const ISSUER: &str = "https://id.example.com/";
 pub const AUDIENCE: &str = "orders";
 
 const KID: &str = "bench-2025";
-const SECRET: &[u8] = b"an HS256 secret of 48 octets, used by the bench.";
-/// More than any cache of verified tokens is told to hold here.
-const TOKENS: usize = 20_000;
+/// Several times what any cache of verified tokens holds here, so that none of them is ever found in one.
+const TOKENS: usize = 8_000;
 const CLIENTS: usize = 1_000;
 
-/// Lists to take turns through.
-pub struct Credentials {
+/// Lists of tokens to take turns through.
+pub struct Tokens {
     /// Tokens that hold, no two alike.
     pub good: Vec<String>,
     /// The same, each with the signature of another.
     pub forged: Vec<String>,
     /// Well signed, but an hour too old.
     pub expired: Vec<String>,
+}
+
+/// Lists to take turns through.
+pub struct Credentials {
+    /// Tokens of each algorithm.
+    pub tokens: BTreeMap<Alg, Tokens>,
     /// Keys of the clients.
     pub keys: Vec<String>,
     /// Keys that nobody has.
@@ -37,21 +45,29 @@ impl Credentials {
     /// Makes them, valid for some hours from now.
     pub fn make() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let good = tokens(now - 60, now + 6 * 3600);
-        let forged = good.iter().zip(good.iter().cycle().skip(1)).map(|(token, other)| with_signature_of(token, other));
+        let make = move |alg: Alg| {
+            let good = tokens(alg, TOKENS, now - 60, now + 6 * 3600);
+            let others = good.iter().cycle().skip(1);
+            let forged = good.iter().zip(others).map(|(token, other)| with_signature_of(token, other)).collect();
+            (alg, Tokens { forged, expired: tokens(alg, TOKENS / 8, now - 2 * 3600, now - 3600), good })
+        };
+        let made = Alg::ALL.map(|alg| thread::spawn(move || make(alg)));
         Self {
-            forged: forged.collect(),
-            expired: tokens(now - 2 * 3600, now - 3600),
-            good,
+            tokens: made.into_iter().map(|made| made.join().expect("tokens")).collect(),
             keys: (0..CLIENTS).map(|index| key("client", index)).collect(),
             unknown_keys: (0..TOKENS).map(|index| key("nobody", index)).collect(),
         }
     }
+
+    /// The tokens of an algorithm.
+    pub fn tokens(&self, alg: Alg) -> &Tokens {
+        self.tokens.get(&alg).expect("all were made")
+    }
 }
 
 /// The key set with which both filters verify.
-pub fn jwks() -> Value {
-    json!({ "keys": [{ "kty": "oct", "kid": KID, "alg": "HS256", "k": BASE64URL.encode(SECRET) }] })
+pub fn jwks(alg: Alg) -> Value {
+    json!({ "keys": [alg.jwk(KID)] })
 }
 
 /// The name of a client, and its key.
@@ -70,9 +86,9 @@ fn key(owner: &str, index: usize) -> String {
     format!("gk_live_{}", &random[..32])
 }
 
-fn tokens(from: u64, until: u64) -> Vec<String> {
-    let header = BASE64URL.encode(format!(r#"{{"alg":"HS256","kid":"{KID}","typ":"JWT"}}"#));
-    let state: Hmac<Sha256> = KeyInit::new_from_slice(SECRET).expect("HMAC takes every key");
+fn tokens(alg: Alg, count: usize, from: u64, until: u64) -> Vec<String> {
+    let header = BASE64URL.encode(format!(r#"{{"alg":"{}","kid":"{KID}","typ":"JWT"}}"#, alg.name()));
+    let sign = alg.signer();
     let token = |index: usize| {
         let jti = hex(&Sha256::digest(format!("jti {index}").as_bytes()));
         let claims = format!(
@@ -83,10 +99,9 @@ fn tokens(from: u64, until: u64) -> Vec<String> {
             &jti[..32],
         );
         let signed = format!("{header}.{}", BASE64URL.encode(claims));
-        let code = state.clone().chain_update(signed.as_bytes()).finalize().into_bytes();
-        format!("{signed}.{}", BASE64URL.encode(code))
+        format!("{signed}.{}", BASE64URL.encode(sign(signed.as_bytes())))
     };
-    (0..TOKENS).map(token).collect()
+    (0..count).map(token).collect()
 }
 
 fn with_signature_of(token: &str, other: &str) -> String {
@@ -106,16 +121,18 @@ mod tests {
     #[test]
     fn sizes_are_those_of_real_life() {
         let made = Credentials::make();
-        let payload = made.good[0].split('.').nth(1).map(|part| BASE64URL.decode(part).unwrap().len());
+        let good = &made.tokens(Alg::Hs256).good;
+        let payload = good[0].split('.').nth(1).map(|part| BASE64URL.decode(part).unwrap().len());
         assert!(matches!(payload, Some(370..=390)), "{payload:?}");
-        assert!(matches!(made.good[0].len(), 590..=630), "{}", made.good[0].len());
+        assert!(matches!(good[0].len(), 590..=630), "{}", good[0].len());
         assert!(made.keys.iter().chain(&made.unknown_keys).all(|key| key.len() == 40));
     }
 
     #[test]
     fn no_two_are_alike() {
         let made = Credentials::make();
-        for list in [made.good, made.forged, made.expired, made.keys, made.unknown_keys] {
+        let tokens = made.tokens.into_values().flat_map(|tokens| [tokens.good, tokens.forged, tokens.expired]);
+        for list in tokens.chain([made.keys, made.unknown_keys]) {
             let count = list.len();
             assert_eq!(list.into_iter().collect::<std::collections::BTreeSet<_>>().len(), count);
         }

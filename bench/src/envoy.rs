@@ -66,7 +66,7 @@ impl Envoy {
 
     /// Where a listener listens.
     pub fn listener(&self, filter: Filter) -> Outcome<SocketAddr> {
-        let address = self.listeners.get(filter.name()).copied();
+        let address = self.listeners.get(&filter.name()).copied();
         address.ok_or_else(|| format!("Envoy has no listener {}", filter.name()).into())
     }
 

@@ -13,6 +13,7 @@ mod plot;
 mod policies;
 mod print;
 mod results;
+mod signing;
 mod start;
 mod tables;
 mod variants;

@@ -42,7 +42,7 @@ fn rounds(
     results: &mut Results,
 ) -> Outcome<()> {
     let is_used = |filter: &Filter| variants.iter().any(|variant| variant.filter == *filter);
-    let filters: Vec<Filter> = Filter::ALL.into_iter().filter(is_used).collect();
+    let filters: Vec<Filter> = Filter::all().into_iter().filter(is_used).collect();
     let envoy = Envoy::start(options, cores, &filters)?;
     verify::variants(&envoy, variants, made)?;
     eprintln!("bench: {} variants answer as they should", variants.len());

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::credentials::{AUDIENCE, ISSUER, clients, digest, jwks};
+use crate::signing::Alg;
 
 /// The header that API keys stand in.
 pub const KEY_HEADER: &str = "x-api-key";
@@ -10,15 +11,15 @@ pub const KEY_HEADER: &str = "x-api-key";
 /// The smallest policy there is: everything is public.
 pub fn empty() -> Value {
     json!({
-        "issuers": { "id": issuer() },
+        "issuers": { "id": issuer(Alg::Hs256) },
         "routes": [{ "path": "/**", "allow": "public" }],
     })
 }
 
 /// Tokens only; two headers are set from claims.
-pub fn token() -> Value {
+pub fn token(alg: Alg) -> Value {
     json!({
-        "issuers": { "id": issuer() },
+        "issuers": { "id": issuer(alg) },
         "upstream": { "set": { "X-User": "sub", "X-Tenant": "claims.tenant" } },
     })
 }
@@ -34,7 +35,7 @@ pub fn key() -> Value {
 /// What a service in production would have: tokens or keys, routes, roles, scopes, captures, revocation,
 /// identity headers, and filter state for the access log.
 pub fn production() -> Value {
-    let mut id = issuer();
+    let mut id = issuer(Alg::Hs256);
     id["max_age"] = json!("12h");
     id["require"] = json!({ "tenant": ["acme", "globex"] });
     let partner = json!({
@@ -67,13 +68,13 @@ pub fn production() -> Value {
 }
 
 /// Envoy's `jwt_authn`, doing what [`token`] does.
-pub fn native_token(cache: bool) -> Value {
+pub fn native_token(alg: Alg, cache: bool) -> Value {
     let mut provider = json!({
         "issuer": ISSUER,
         "audiences": [AUDIENCE],
         "clock_skew_seconds": 30,
         "forward": true,
-        "local_jwks": { "inline_string": jwks().to_string() },
+        "local_jwks": { "inline_string": jwks(alg).to_string() },
         "claim_to_headers": [
             { "header_name": "x-user", "claim_name": "sub" },
             { "header_name": "x-tenant", "claim_name": "tenant" },
@@ -100,8 +101,8 @@ pub fn native_key() -> Value {
     })
 }
 
-fn issuer() -> Value {
-    json!({ "issuer": ISSUER, "audience": AUDIENCE, "jwks": jwks() })
+fn issuer(alg: Alg) -> Value {
+    json!({ "issuer": ISSUER, "audience": AUDIENCE, "jwks": jwks(alg) })
 }
 
 fn hashed_clients() -> Value {

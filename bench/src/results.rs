@@ -13,6 +13,7 @@ use crate::credentials::Credentials;
 use crate::figures::Spread;
 use crate::machine::{self, Cores};
 use crate::options::Options;
+use crate::signing::Alg;
 use crate::variants::Variant;
 
 /// Others that use more of the cores than this make small differences worthless.
@@ -97,7 +98,7 @@ impl Results {
             envoy: version(&told_by(&options.envoy.display().to_string(), &["--version"])?),
             module_size: module.len() as u64,
             module_digest: digest.iter().map(|octet| format!("{octet:02x}")).collect(),
-            token_length: length(&made.good),
+            token_length: length(&made.tokens(Alg::Hs256).good),
             key_length: length(&made.keys),
             rounds: 0,
             requests: options.requests,

@@ -9,6 +9,7 @@ use crate::load::{Connection, Load, PATH};
 use crate::machine::{self, Cores};
 use crate::options::Options;
 use crate::results::{Results, Start};
+use crate::signing::Alg;
 use crate::variants::{Filter, VARIANTS, Variant};
 
 /// After so many requests memory has settled.
@@ -17,10 +18,11 @@ const REQUESTS: usize = 2_000;
 const KINDS: &[(&str, Filter)] = &[
     ("no filter", Filter::None),
     ("gatekey empty", Filter::Empty),
-    ("gatekey HS256", Filter::Token),
+    ("gatekey HS256", Filter::Token(Alg::Hs256)),
+    ("gatekey ES256", Filter::Token(Alg::Es256)),
     ("gatekey API key, 1,000 clients", Filter::Key),
     ("gatekey production", Filter::Production),
-    ("jwt_authn HS256", Filter::NativeToken),
+    ("jwt_authn HS256", Filter::NativeToken(Alg::Hs256)),
     ("api_key_auth, 1,000 clients", Filter::NativeKey),
 ];
 

@@ -2,6 +2,7 @@
 
 use crate::credentials::Credentials;
 use crate::policies::KEY_HEADER;
+use crate::signing::Alg;
 
 /// A listener: one HTTP filter before the same direct response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,49 +12,49 @@ pub enum Filter {
     /// gatekey where everything is public.
     Empty,
     /// gatekey with tokens.
-    Token,
+    Token(Alg),
     /// gatekey with API keys.
     Key,
     /// gatekey with everything.
     Production,
     /// `jwt_authn`.
-    NativeToken,
+    NativeToken(Alg),
     /// `jwt_authn` with `jwt_cache_config`.
-    NativeTokenCached,
+    NativeTokenCached(Alg),
     /// `api_key_auth`.
     NativeKey,
 }
 
 impl Filter {
-    /// All of them.
-    pub const ALL: [Filter; 8] = [
-        Filter::None,
-        Filter::Empty,
-        Filter::Token,
-        Filter::Key,
-        Filter::Production,
-        Filter::NativeToken,
-        Filter::NativeTokenCached,
-        Filter::NativeKey,
-    ];
+    /// All that some variant needs, each once.
+    pub fn all() -> Vec<Filter> {
+        let mut filters: Vec<Filter> = Vec::new();
+        for variant in VARIANTS {
+            if !filters.contains(&variant.filter) {
+                filters.push(variant.filter);
+            }
+        }
+        filters
+    }
 
     /// The name of the listener.
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> String {
+        let of = |what: &str, alg: Alg| format!("{what}_{}", alg.name());
         match self {
-            Filter::None => "none",
-            Filter::Empty => "empty",
-            Filter::Token => "token",
-            Filter::Key => "key",
-            Filter::Production => "production",
-            Filter::NativeToken => "native_token",
-            Filter::NativeTokenCached => "native_token_cached",
-            Filter::NativeKey => "native_key",
+            Filter::None => "none".into(),
+            Filter::Empty => "empty".into(),
+            Filter::Token(alg) => of("token", alg),
+            Filter::Key => "key".into(),
+            Filter::Production => "production".into(),
+            Filter::NativeToken(alg) => of("native_token", alg),
+            Filter::NativeTokenCached(alg) => of("native_token_cached", alg),
+            Filter::NativeKey => "native_key".into(),
         }
     }
 
     /// Whether gatekey runs in it.
     pub const fn is_ours(self) -> bool {
-        matches!(self, Filter::Empty | Filter::Token | Filter::Key | Filter::Production)
+        matches!(self, Filter::Empty | Filter::Token(_) | Filter::Key | Filter::Production)
     }
 }
 
@@ -101,33 +102,135 @@ pub const VARIANTS: &[Variant] = &[
     row("gatekey empty", Filter::Empty, Shown::Good, 200, "result=allow.reason=none.credential=none"),
     row("gatekey production, token", Filter::Production, Shown::Good, 200, "result=allow.reason=none.credential=jwt"),
     row("gatekey production, key", Filter::Production, Shown::Key, 200, "result=allow.reason=none.credential=key"),
-    row("gatekey HS256", Filter::Token, Shown::Good, 200, "result=allow.reason=none.credential=jwt"),
-    row("jwt_authn HS256", Filter::NativeToken, Shown::Good, 200, "jwt_authn.allowed"),
-    row("gatekey HS256, same token", Filter::Token, Shown::Repeated, 200, "result=allow.reason=none.credential=jwt"),
-    row("jwt_authn HS256, same token", Filter::NativeToken, Shown::Repeated, 200, "jwt_authn.allowed"),
+    row("gatekey HS256", Filter::Token(Alg::Hs256), Shown::Good, 200, "result=allow.reason=none.credential=jwt"),
+    row("jwt_authn HS256", Filter::NativeToken(Alg::Hs256), Shown::Good, 200, "jwt_authn.allowed"),
+    row(
+        "gatekey HS256, same token",
+        Filter::Token(Alg::Hs256),
+        Shown::Repeated,
+        200,
+        "result=allow.reason=none.credential=jwt",
+    ),
+    row("jwt_authn HS256, same token", Filter::NativeToken(Alg::Hs256), Shown::Repeated, 200, "jwt_authn.allowed"),
     row(
         "jwt_authn HS256, same token, cache",
-        Filter::NativeTokenCached,
+        Filter::NativeTokenCached(Alg::Hs256),
         Shown::Repeated,
         200,
         "jwt_authn.jwt_cache_hit",
     ),
     row(
         "gatekey HS256, forged",
-        Filter::Token,
+        Filter::Token(Alg::Hs256),
         Shown::Forged,
         401,
         "result=deny.reason=signature_invalid.credential=jwt",
     ),
-    row("jwt_authn HS256, forged", Filter::NativeToken, Shown::Forged, 401, "jwt_authn.denied"),
+    row("jwt_authn HS256, forged", Filter::NativeToken(Alg::Hs256), Shown::Forged, 401, "jwt_authn.denied"),
     row(
         "gatekey HS256, expired",
-        Filter::Token,
+        Filter::Token(Alg::Hs256),
         Shown::Expired,
         401,
         "result=deny.reason=token_expired.credential=jwt",
     ),
-    row("jwt_authn HS256, expired", Filter::NativeToken, Shown::Expired, 401, "jwt_authn.denied"),
+    row("jwt_authn HS256, expired", Filter::NativeToken(Alg::Hs256), Shown::Expired, 401, "jwt_authn.denied"),
+    row("gatekey RS256", Filter::Token(Alg::Rs256), Shown::Good, 200, "result=allow.reason=none.credential=jwt"),
+    row("jwt_authn RS256", Filter::NativeToken(Alg::Rs256), Shown::Good, 200, "jwt_authn.allowed"),
+    row(
+        "gatekey RS256, same token",
+        Filter::Token(Alg::Rs256),
+        Shown::Repeated,
+        200,
+        "result=allow.reason=none.credential=jwt",
+    ),
+    row(
+        "jwt_authn RS256, same token, cache",
+        Filter::NativeTokenCached(Alg::Rs256),
+        Shown::Repeated,
+        200,
+        "jwt_authn.jwt_cache_hit",
+    ),
+    row(
+        "gatekey RS256, forged",
+        Filter::Token(Alg::Rs256),
+        Shown::Forged,
+        401,
+        "result=deny.reason=signature_invalid.credential=jwt",
+    ),
+    row("jwt_authn RS256, forged", Filter::NativeToken(Alg::Rs256), Shown::Forged, 401, "jwt_authn.denied"),
+    row("gatekey PS256", Filter::Token(Alg::Ps256), Shown::Good, 200, "result=allow.reason=none.credential=jwt"),
+    row("jwt_authn PS256", Filter::NativeToken(Alg::Ps256), Shown::Good, 200, "jwt_authn.allowed"),
+    row(
+        "gatekey PS256, same token",
+        Filter::Token(Alg::Ps256),
+        Shown::Repeated,
+        200,
+        "result=allow.reason=none.credential=jwt",
+    ),
+    row(
+        "jwt_authn PS256, same token, cache",
+        Filter::NativeTokenCached(Alg::Ps256),
+        Shown::Repeated,
+        200,
+        "jwt_authn.jwt_cache_hit",
+    ),
+    row(
+        "gatekey PS256, forged",
+        Filter::Token(Alg::Ps256),
+        Shown::Forged,
+        401,
+        "result=deny.reason=signature_invalid.credential=jwt",
+    ),
+    row("jwt_authn PS256, forged", Filter::NativeToken(Alg::Ps256), Shown::Forged, 401, "jwt_authn.denied"),
+    row("gatekey ES256", Filter::Token(Alg::Es256), Shown::Good, 200, "result=allow.reason=none.credential=jwt"),
+    row("jwt_authn ES256", Filter::NativeToken(Alg::Es256), Shown::Good, 200, "jwt_authn.allowed"),
+    row(
+        "gatekey ES256, same token",
+        Filter::Token(Alg::Es256),
+        Shown::Repeated,
+        200,
+        "result=allow.reason=none.credential=jwt",
+    ),
+    row(
+        "jwt_authn ES256, same token, cache",
+        Filter::NativeTokenCached(Alg::Es256),
+        Shown::Repeated,
+        200,
+        "jwt_authn.jwt_cache_hit",
+    ),
+    row(
+        "gatekey ES256, forged",
+        Filter::Token(Alg::Es256),
+        Shown::Forged,
+        401,
+        "result=deny.reason=signature_invalid.credential=jwt",
+    ),
+    row("jwt_authn ES256, forged", Filter::NativeToken(Alg::Es256), Shown::Forged, 401, "jwt_authn.denied"),
+    row("gatekey EdDSA", Filter::Token(Alg::EdDsa), Shown::Good, 200, "result=allow.reason=none.credential=jwt"),
+    row("jwt_authn EdDSA", Filter::NativeToken(Alg::EdDsa), Shown::Good, 200, "jwt_authn.allowed"),
+    row(
+        "gatekey EdDSA, same token",
+        Filter::Token(Alg::EdDsa),
+        Shown::Repeated,
+        200,
+        "result=allow.reason=none.credential=jwt",
+    ),
+    row(
+        "jwt_authn EdDSA, same token, cache",
+        Filter::NativeTokenCached(Alg::EdDsa),
+        Shown::Repeated,
+        200,
+        "jwt_authn.jwt_cache_hit",
+    ),
+    row(
+        "gatekey EdDSA, forged",
+        Filter::Token(Alg::EdDsa),
+        Shown::Forged,
+        401,
+        "result=deny.reason=signature_invalid.credential=jwt",
+    ),
+    row("jwt_authn EdDSA, forged", Filter::NativeToken(Alg::EdDsa), Shown::Forged, 401, "jwt_authn.denied"),
     row("gatekey API key", Filter::Key, Shown::Key, 200, "result=allow.reason=none.credential=key"),
     row("api_key_auth", Filter::NativeKey, Shown::Key, 200, "api_key_auth.allowed"),
     row(
@@ -147,6 +250,18 @@ pub const PAIRS: &[(&str, &str)] = &[
     ("gatekey HS256, same token", "jwt_authn HS256, same token, cache"),
     ("gatekey HS256, forged", "jwt_authn HS256, forged"),
     ("gatekey HS256, expired", "jwt_authn HS256, expired"),
+    ("gatekey RS256", "jwt_authn RS256"),
+    ("gatekey RS256, same token", "jwt_authn RS256, same token, cache"),
+    ("gatekey RS256, forged", "jwt_authn RS256, forged"),
+    ("gatekey PS256", "jwt_authn PS256"),
+    ("gatekey PS256, same token", "jwt_authn PS256, same token, cache"),
+    ("gatekey PS256, forged", "jwt_authn PS256, forged"),
+    ("gatekey ES256", "jwt_authn ES256"),
+    ("gatekey ES256, same token", "jwt_authn ES256, same token, cache"),
+    ("gatekey ES256, forged", "jwt_authn ES256, forged"),
+    ("gatekey EdDSA", "jwt_authn EdDSA"),
+    ("gatekey EdDSA, same token", "jwt_authn EdDSA, same token, cache"),
+    ("gatekey EdDSA, forged", "jwt_authn EdDSA, forged"),
     ("gatekey API key", "api_key_auth"),
     ("gatekey API key, unknown", "api_key_auth, unknown"),
 ];
@@ -166,11 +281,15 @@ impl Variant {
 
     /// The credentials of its requests, to be taken in turn.
     pub fn credentials(self, made: &Credentials) -> &[String] {
+        let tokens = match self.filter {
+            Filter::Token(alg) | Filter::NativeToken(alg) | Filter::NativeTokenCached(alg) => made.tokens(alg),
+            _ => made.tokens(Alg::Hs256),
+        };
         match self.shown {
-            Shown::Good => &made.good,
-            Shown::Repeated => made.good.get(..1).unwrap_or_default(),
-            Shown::Forged => &made.forged,
-            Shown::Expired => &made.expired,
+            Shown::Good => &tokens.good,
+            Shown::Repeated => tokens.good.get(..1).unwrap_or_default(),
+            Shown::Forged => &tokens.forged,
+            Shown::Expired => &tokens.expired,
             Shown::Key => &made.keys,
             Shown::UnknownKey => &made.unknown_keys,
         }
