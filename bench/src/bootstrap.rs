@@ -1,7 +1,7 @@
 //! Envoy's configuration: one listener per filter, each answering by itself, so that nothing but the
 //! filter differs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -64,6 +64,7 @@ fn http_filter(filter: Filter, module: &Path) -> Option<Value> {
     let native = |name: &str, config: Value| Some(json!({ "name": name, "typed_config": config }));
     match filter {
         Filter::None => None,
+        Filter::Nothing => Some(gatekey(filter, &json!({}), &nothing())),
         Filter::Empty => Some(gatekey(filter, &policies::empty(), module)),
         Filter::Token(alg) => Some(gatekey(filter, &policies::token(alg), module)),
         Filter::Key => Some(gatekey(filter, &policies::key(), module)),
@@ -72,6 +73,11 @@ fn http_filter(filter: Filter, module: &Path) -> Option<Value> {
         Filter::NativeTokenCached(alg) => native("envoy.filters.http.jwt_authn", policies::native_token(alg, true)),
         Filter::NativeKey => native("envoy.filters.http.api_key_auth", policies::native_key()),
     }
+}
+
+/// Where the module that does nothing stands.
+fn nothing() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("nothing.wasm")
 }
 
 fn gatekey(filter: Filter, policy: &Value, module: &Path) -> Value {
@@ -84,7 +90,7 @@ fn gatekey(filter: Filter, policy: &Value, module: &Path) -> Value {
                 "root_id": filter.name(),
                 "failure_policy": "FAIL_RELOAD",
                 "vm_config": {
-                    "vm_id": "gatekey",
+                    "vm_id": if filter == Filter::Nothing { "nothing" } else { "gatekey" },
                     "runtime": "envoy.wasm.runtime.v8",
                     "code": { "local": { "filename": module } },
                 },

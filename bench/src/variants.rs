@@ -9,6 +9,8 @@ use crate::signing::Alg;
 pub enum Filter {
     /// No filter at all.
     None,
+    /// A module that does nothing: what no module can cost less than.
+    Nothing,
     /// gatekey where everything is public.
     Empty,
     /// gatekey with tokens.
@@ -42,6 +44,7 @@ impl Filter {
         let of = |what: &str, alg: Alg| format!("{what}_{}", alg.name());
         match self {
             Filter::None => "none".into(),
+            Filter::Nothing => "nothing".into(),
             Filter::Empty => "empty".into(),
             Filter::Token(alg) => of("token", alg),
             Filter::Key => "key".into(),
@@ -99,6 +102,7 @@ pub const NO_FILTER_KEY: &str = "no filter, key";
 pub const VARIANTS: &[Variant] = &[
     row(NO_FILTER_TOKEN, Filter::None, Shown::Good, 200, ""),
     row(NO_FILTER_KEY, Filter::None, Shown::Key, 200, ""),
+    row("a module that does nothing", Filter::Nothing, Shown::Good, 200, ""),
     row("gatekey empty", Filter::Empty, Shown::Good, 200, "result=allow.reason=none.credential=none"),
     row("gatekey production, token", Filter::Production, Shown::Good, 200, "result=allow.reason=none.credential=jwt"),
     row("gatekey production, key", Filter::Production, Shown::Key, 200, "result=allow.reason=none.credential=key"),
@@ -319,7 +323,8 @@ impl Variant {
     /// The request headers that the service must get, by the end of their names.
     pub fn identity(self) -> &'static [(&'static str, &'static str)] {
         match (self.filter, self.shown) {
-            (_, Shown::Forged | Shown::Expired | Shown::UnknownKey) | (Filter::None | Filter::Empty, _) => &[],
+            (_, Shown::Forged | Shown::Expired | Shown::UnknownKey)
+            | (Filter::None | Filter::Nothing | Filter::Empty, _) => &[],
             (Filter::Production, Shown::Key) => &[("client", "client-0000"), ("tenant", "acme")],
             (Filter::Production, _) => &[("user", "user-000000"), ("client", "web-frontend"), ("tenant", "acme")],
             (_, Shown::Key) => &[("client", "client-0000")],
