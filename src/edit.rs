@@ -1,7 +1,6 @@
 //! What changes on the way to the service: identity headers removed first, then credentials, then identity set.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use crate::credential::read::{cookie_pairs, is_named, parameters, query_of};
 use crate::credential::{Location, Read, bearer};
@@ -34,9 +33,11 @@ impl Edits {
     pub fn strip(upstream: &Upstream, head: &Head<'_>) -> Self {
         let mut edits = Self::default();
         if head.complete {
-            let covered: BTreeSet<&[u8]> =
-                head.pairs.iter().map(|(name, _)| *name).filter(|name| upstream.strip.covers(name)).collect();
-            edits.remove = covered.into_iter().map(<[u8]>::to_vec).collect();
+            for (name, _) in head.pairs.iter().filter(|(name, _)| upstream.strip.covers(name)) {
+                if !edits.remove.iter().any(|other| other == name) {
+                    edits.remove.push(name.to_vec());
+                }
+            }
         } else {
             edits.remove = upstream.strip.spellings().map(String::into_bytes).collect();
         }

@@ -42,12 +42,11 @@ pub fn decide<'a>(
         Ok(identities) => return decision(Verdict::Allow, identities, case.edits),
         Err(denial) => denial,
     };
-    let verdict = match policy.mode {
-        Mode::Enforce => Verdict::Deny(denial),
-        Mode::Report => Verdict::Report(denial),
-    };
-    // Whatever was to be set for a caller is forgotten; what is stripped is stripped all the same.
-    decision(verdict, Vec::new(), Edits::strip(&policy.upstream, head))
+    match policy.mode {
+        Mode::Enforce => decision(Verdict::Deny(denial), Vec::new(), Edits::default()),
+        // Whatever was to be set for a caller is forgotten; what is stripped is stripped all the same.
+        Mode::Report => decision(Verdict::Report(denial), Vec::new(), Edits::strip(&policy.upstream, head)),
+    }
 }
 
 /// One request while it is decided.
@@ -191,8 +190,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         })?;
         let issuer = policy.issuers.get(token.issuer).ok_or(Reason::Internal)?;
         let identity = Identity::from_token(issuer, token);
-        let clients = [identity.client(), identity.authorized_party()];
-        if policy.revoked.has_token(identity.jti(), identity.sub(), clients) {
+        if policy.revoked.has_token(&identity) {
             return Err(Reason::TokenRevoked);
         }
         Ok(identity)

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::identity::Identity;
+
 /// The revocation lists of a policy.
 #[derive(Debug, Default)]
 pub struct Revoked {
@@ -14,9 +16,13 @@ pub struct Revoked {
 }
 
 impl Revoked {
-    /// Whether a token with these claims, which may name two clients, is revoked.
-    pub fn has_token(&self, jti: Option<&str>, sub: Option<&str>, clients: [Option<&str>; 2]) -> bool {
-        holds(&self.jti, jti) || holds(&self.sub, sub) || clients.into_iter().any(|client| self.has_client(client))
+    /// Whether the token of an identity, which may name two clients, is revoked. Claims are looked up only where
+    /// there is a list for them.
+    pub fn has_token(&self, identity: &Identity<'_>) -> bool {
+        (!self.jti.is_empty() && holds(&self.jti, identity.jti()))
+            || (!self.sub.is_empty() && holds(&self.sub, identity.sub()))
+            || (!self.client.is_empty()
+                && (self.has_client(identity.client()) || self.has_client(identity.authorized_party())))
     }
 
     /// Whether a client is revoked.

@@ -82,6 +82,8 @@ pub struct Strip {
     names: Vec<String>,
     /// Folded beginnings of names.
     prefixes: Vec<String>,
+    /// A bit for each length that a name has, the highest for all longer ones: most headers are told apart by this.
+    lengths: u64,
 }
 
 /// A value that must not go into a header: it has control characters or is too long.
@@ -91,8 +93,10 @@ pub struct UnfitValue;
 impl Strip {
     /// Takes names and prefixes in any spelling.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>, prefixes: impl IntoIterator<Item = &'n str>) -> Self {
+        let names: BTreeSet<String> = names.into_iter().map(|name| fold(name.as_bytes())).collect();
         Self {
-            names: names.into_iter().map(|name| fold(name.as_bytes())).collect::<BTreeSet<_>>().into_iter().collect(),
+            lengths: names.iter().fold(0, |lengths, name| lengths | length_bit(name.len())),
+            names: names.into_iter().collect(),
             prefixes: prefixes.into_iter().map(|prefix| fold(prefix.as_bytes())).collect(),
         }
     }
@@ -100,7 +104,8 @@ impl Strip {
     /// Whether a header of this name is removed.
     pub fn covers(&self, name: &[u8]) -> bool {
         let same = |folded: &String| folded.len() == name.len() && starts_folded(name, folded);
-        self.names.iter().any(same) || self.prefixes.iter().any(|prefix| starts_folded(name, prefix))
+        let named = self.lengths & length_bit(name.len()) != 0 && self.names.iter().any(same);
+        named || self.prefixes.iter().any(|prefix| starts_folded(name, prefix))
     }
 
     /// Every spelling of every name, for hosts that cannot list headers.
@@ -112,6 +117,10 @@ impl Strip {
     pub fn has_prefixes(&self) -> bool {
         !self.prefixes.is_empty()
     }
+}
+
+const fn length_bit(length: usize) -> u64 {
+    if length < 63 { 1 << length } else { 1 << 63 }
 }
 
 /// The most hyphens that a name to be removed may have: its spellings double with each.
@@ -195,7 +204,7 @@ impl Source {
     ) -> Result<Option<String>, UnfitValue> {
         let text = match self {
             Self::Capture(name) => {
-                captures.iter().find(|(n, _)| n == name).map(|(_, value)| String::from(value.as_ref()))
+                captures.iter().find(|(n, _)| n == name).map(|(_, value)| Cow::Borrowed(value.as_ref()))
             }
             Self::Claim(path) => match identities.iter().find_map(|identity| path.find(identity.claims())) {
                 Some(claim) if is_rounded(claim) => return Err(UnfitValue),
@@ -203,16 +212,16 @@ impl Source {
             },
             _ => identities.iter().find_map(|identity| self.of(identity)),
         };
-        text.map(|text| header_text(&text)).transpose()
+        text.map(header_text).transpose()
     }
 
-    fn of(&self, identity: &Identity<'_>) -> Option<String> {
+    fn of<'i>(&self, identity: &'i Identity<'_>) -> Option<Cow<'i, str>> {
         match self {
-            Self::Method => Some(String::from(identity.method())),
-            Self::Name => Some(String::from(identity.name())),
-            Self::Sub => identity.sub().map(String::from),
-            Self::Client => identity.client().map(String::from),
-            Self::Issuer => identity.issuer().map(String::from),
+            Self::Method => Some(Cow::Borrowed(identity.method())),
+            Self::Name => Some(Cow::Borrowed(identity.name())),
+            Self::Sub => identity.sub().map(Cow::Borrowed),
+            Self::Client => identity.client().map(Cow::Borrowed),
+            Self::Issuer => identity.issuer().map(Cow::Borrowed),
             Self::Roles => list_text(identity.roles()),
             Self::Scopes => list_text(identity.scopes()),
             Self::Claim(_) | Self::Capture(_) => None,
@@ -222,10 +231,10 @@ impl Source {
 
 /// A claim as text: text as it is, numbers and truth values as JSON writes them, lists of those joined,
 /// everything else as JSON.
-fn claim_text(value: &Json<'_>) -> Option<String> {
+fn claim_text<'j>(value: &'j Json<'_>) -> Option<Cow<'j, str>> {
     match value {
         Json::Null => None,
-        Json::Str(text) => Some(String::from(text.as_ref())),
+        Json::Str(text) => Some(Cow::Borrowed(text.as_ref())),
         Json::Array(items) if items.is_empty() => None,
         Json::Array(items) => {
             let simple = |item: &Json<'_>| match item {
@@ -234,9 +243,9 @@ fn claim_text(value: &Json<'_>) -> Option<String> {
                 _ => None,
             };
             let joined: Option<Vec<String>> = items.iter().map(simple).collect();
-            Some(joined.map_or_else(|| value.to_string(), |texts| texts.join(",")))
+            Some(Cow::Owned(joined.map_or_else(|| value.to_string(), |texts| texts.join(","))))
         }
-        Json::Bool(_) | Json::Int(_) | Json::Float(_) | Json::Object(_) => Some(value.to_string()),
+        Json::Bool(_) | Json::Int(_) | Json::Float(_) | Json::Object(_) => Some(Cow::Owned(value.to_string())),
     }
 }
 
@@ -251,15 +260,15 @@ fn is_rounded(value: &Json<'_>) -> bool {
     }
 }
 
-fn list_text(list: &[String]) -> Option<String> {
+fn list_text(list: &[String]) -> Option<Cow<'_, str>> {
     if list.is_empty() {
         return None;
     }
     if list.iter().all(|text| is_joinable(text)) {
-        return Some(list.join(","));
+        return Some(Cow::Owned(list.join(",")));
     }
     let items = list.iter().map(|text| Json::Str(Cow::Borrowed(text))).collect();
-    Some(Json::Array(items).to_string())
+    Some(Cow::Owned(Json::Array(items).to_string()))
 }
 
 /// Whether a text can stand between commas and be found again by who splits and trims. One that begins like
@@ -270,7 +279,12 @@ fn is_joinable(text: &str) -> bool {
 
 /// Text as a header value, in a form that tells different texts apart: percent signs, octets beyond ASCII
 /// and outer spaces are percent-encoded.
-fn header_text(text: &str) -> Result<String, UnfitValue> {
+fn header_text(text: Cow<'_, str>) -> Result<String, UnfitValue> {
+    // Most texts are in this form already; without branches many octets are looked at in one go.
+    let plain = text.bytes().fold(true, |plain, b| plain & (0x20..0x7f).contains(&b) & (b != b'%'));
+    if plain && !text.starts_with(' ') && !text.ends_with(' ') {
+        return Ok(text.into_owned());
+    }
     let inner = text.trim_start_matches(' ');
     let (start, end) = (text.len() - inner.len(), text.trim_end_matches(' ').len());
     let mut value = String::with_capacity(text.len());
@@ -308,10 +322,10 @@ mod tests {
         for (text, value) in
             [("zoë", "zo%C3%AB"), ("zo%C3%AB", "zo%25C3%25AB"), (" a b ", "%20a b%20"), ("  ", "%20%20"), ("", "")]
         {
-            assert_eq!(header_text(text).as_deref(), Ok(value));
+            assert_eq!(header_text(text.into()).as_deref(), Ok(value));
         }
         for text in ["a\r\nb", "a\0", "\t", "\u{7f}"] {
-            assert_eq!(header_text(text), Err(UnfitValue));
+            assert_eq!(header_text(text.into()), Err(UnfitValue));
         }
     }
 
@@ -319,7 +333,7 @@ mod tests {
     fn writes_claims() {
         let text = |json: &str| {
             let limits = crate::json::Limits { depth: 9, members: 99 };
-            claim_text(&crate::json::read(json.as_bytes(), limits).unwrap())
+            claim_text(&crate::json::read(json.as_bytes(), limits).unwrap()).map(Cow::into_owned)
         };
         for (json, expected) in [
             ("9007199254740993", Some("9007199254740993")),

@@ -9,6 +9,8 @@ mod bytes;
 mod decide;
 #[path = "properties/hide.rs"]
 mod hide;
+#[path = "properties/life.rs"]
+mod life;
 #[path = "properties/path.rs"]
 mod path;
 #[path = "properties/token.rs"]

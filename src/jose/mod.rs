@@ -15,6 +15,7 @@ pub mod jwk;
 pub mod keyring;
 pub mod keyset;
 pub mod material;
+mod montgomery;
 pub mod offload;
 pub mod pem;
 pub mod rsa;

@@ -3,8 +3,6 @@
 
 use std::rc::Rc;
 
-use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
-use crypto_bigint::{BoxedUint, Odd};
 use sha2::digest::Output;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
@@ -12,6 +10,7 @@ use subtle::ConstantTimeEq;
 use super::alg::{Alg, Family, Verifier};
 use super::der;
 use super::fault::KeyFault;
+use super::montgomery::Modulus;
 use super::offload::Offload;
 
 /// The bits that a modulus may have.
@@ -22,7 +21,7 @@ const MOST_EXPONENT: u64 = (1 << 33) - 1;
 
 /// An RSA public key, prepared.
 pub struct RsaPublic {
-    params: BoxedMontyParams,
+    modulus: Modulus,
     /// The exponent.
     e: u64,
     bits: usize,
@@ -48,8 +47,8 @@ impl RsaPublic {
         }
         let exponent = exponent(e).filter(|e| (3..=MOST_EXPONENT).contains(e) && e % 2 == 1);
         let exponent = exponent.ok_or(KeyFault::Exponent)?;
-        let modulus = Odd::new(BoxedUint::from_be_slice_vartime(n)).into_option().ok_or(KeyFault::ModulusEven)?;
-        Ok(Self { params: BoxedMontyParams::new_vartime(modulus), e: exponent, bits, spki: der::rsa_public_key(n, e) })
+        let modulus = Modulus::new(n).ok_or(KeyFault::ModulusEven)?;
+        Ok(Self { modulus, e: exponent, bits, spki: der::rsa_public_key(n, e) })
     }
 
     /// How many bits the modulus has.
@@ -57,35 +56,9 @@ impl RsaPublic {
         self.bits
     }
 
-    /// How many octets signatures have (RFC 8017 section 8: `k`).
-    fn octets(&self) -> usize {
-        self.bits.div_ceil(8)
-    }
-
-    /// Whether a signature is a number that this key could have made: exactly as long as the modulus, and less.
-    fn could_have_made(&self, signature: &[u8]) -> Option<BoxedUint> {
-        if signature.len() != self.octets() {
-            return None;
-        }
-        let number = BoxedUint::from_be_slice(signature, self.params.bits_precision()).ok()?;
-        (number < *self.params.modulus().as_ref()).then_some(number)
-    }
-
     /// RSAVP1 (RFC 8017 section 5.2.2) and I2OSP: the encoded message, as long as the modulus.
-    fn open(&self, signature: BoxedUint) -> Option<Vec<u8>> {
-        let base = BoxedMontyForm::new(signature, &self.params);
-        let mut power = base.clone();
-        // From the bit below the highest to the lowest. All of this is public, so time tells nothing.
-        let below = u64::BITS.checked_sub(self.e.leading_zeros())?.checked_sub(1)?;
-        for bit in (0..below).rev() {
-            power = power.square();
-            if (self.e >> bit) & 1 == 1 {
-                power = power.mul(&base);
-            }
-        }
-        let octets = power.retrieve().to_be_bytes();
-        let zeros = octets.len().checked_sub(self.octets())?;
-        octets.get(zeros..).map(<[u8]>::to_vec)
+    fn open(&self, signature: &[u8]) -> Option<Vec<u8>> {
+        self.modulus.power(signature, self.e)
     }
 }
 
@@ -115,15 +88,16 @@ impl Verifier for RsaKey {
     }
 
     fn verify(&self, message: &[u8], signature: &[u8], offload: &dyn Offload) -> bool {
-        let Some(number) = self.public.could_have_made(signature) else {
+        // Exactly as long as the modulus, and less.
+        if !self.public.modulus.exceeds(signature) {
             return false;
-        };
+        }
         if self.alg.family() == Family::RsaPkcs1
             && let Some(answer) = offload.verify(self.alg, &self.public.spki, message, signature)
         {
             return answer;
         }
-        let Some(encoded) = self.public.open(number) else {
+        let Some(encoded) = self.public.open(signature) else {
             return false;
         };
         let bits = self.public.bits;

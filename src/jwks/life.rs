@@ -196,7 +196,7 @@ impl Life {
             (Some(200), _) => answer.body,
             // Only who sent an entity tag is told this.
             (Some(304), Some(document)) if !document.etag.is_empty() => {
-                return self.confirm(None, board, now);
+                return self.confirm(None, fetch.began, board, now);
             }
             (Some(_), _) => return Outcome::Status,
         };
@@ -206,11 +206,11 @@ impl Life {
         if document::read(&text, self.source.algorithms.as_deref()).is_err() {
             return Outcome::Document;
         }
-        self.confirm(Some((answer.etag, text)), board, now)
+        self.confirm(Some((answer.etag, text)), fetch.began, board, now)
     }
 
     /// Writes down that the set was fetched, and the document if it is another one.
-    fn confirm(&self, fetched: Option<(Vec<u8>, Vec<u8>)>, board: &dyn Board, now: Time) -> Outcome {
+    fn confirm(&self, fetched: Option<(Vec<u8>, Vec<u8>)>, began: Time, board: &dyn Board, now: Time) -> Outcome {
         // Workers rarely meet here, and one that lost every time leaves the next attempt to others.
         for _ in 0..4 {
             let (record, mark) = read_record(board, &self.name);
@@ -221,7 +221,11 @@ impl Life {
                 (Some((_, text)), Some(standing)) => *text != standing.text,
                 (Some(_), None) => true,
             };
-            let next = record.succeeded(changed, now);
+            let mut next = record.succeeded(changed, now);
+            if record.tried != Some(began) {
+                // This answer came late, and the lease is somebody else's by now.
+                next.leased = record.leased;
+            }
             if let Some((etag, text)) = &fetched {
                 // The document first: a record that tells of it must find it.
                 let document = Document { generation: next.generation, etag: etag.clone(), text: text.clone() };

@@ -22,6 +22,7 @@ import threading
 import time
 import urllib.parse
 
+ELSEWHERE = "/elsewhere"
 STALL = 30  # seconds; a client has long given up by then
 
 
@@ -68,7 +69,7 @@ def hostile(mode):
     if mode == "empty":
         return 200, json_type, b'{"keys":[]}'
     if mode == "redirect":
-        return 302, [("Location", "/elsewhere")], b""
+        return 302, [("Location", ELSEWHERE)], b""
     if mode == "html":
         return 200, [("Content-Type", "text/html")], b"<html><body>Please sign in</body></html>"
     if mode == "deep":
@@ -76,8 +77,16 @@ def hostile(mode):
     return None
 
 
+def known(mode):
+    """Whether there is such a mode: a slip must not look like a good hour."""
+    if mode.startswith("slow:"):
+        return mode[5:].isdigit()
+    return mode in ("ok", "stall", "reset", "truncated") or hostile(mode) is not None
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_):
         pass
@@ -96,6 +105,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if url.path == "/control/document":
             with STATE.lock:
                 STATE.documents[urllib.parse.parse_qs(url.query)["path"][0]] = body
+        elif url.path == "/control/mode" and not known(body.decode()):
+            return self.answer(400, [], b"")
         elif url.path == "/control/mode":
             STATE.set_mode(body.decode())
         elif url.path == "/control/reset":
@@ -111,6 +122,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 counted = {"total": len(STATE.requests), "requests": list(STATE.requests)}
             return self.answer(200, [("Content-Type", "application/json")], json.dumps(counted).encode())
         mode, tag = STATE.mode, self.headers.get("If-None-Match")
+        if mode == "redirect" and self.path == ELSEWHERE:
+            # Whoever follows finds good keys, and is found out.
+            STATE.note(ELSEWHERE, tag, 200)
+            mode, self.path = "ok", next(iter(STATE.documents), ELSEWHERE)
         if mode in ("stall", "reset"):
             STATE.note(self.path, tag, None)
             if mode == "stall":
@@ -122,7 +137,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Content-Length", "100000")
             self.end_headers()
-            self.wfile.write(b'{"keys":[')
+            # A whole document, but not as long as it was said to be.
+            self.wfile.write(STATE.documents.get(self.path, b"{}"))
             self.close_connection = True
             return None
         if bad := hostile(mode):

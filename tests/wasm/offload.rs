@@ -31,7 +31,8 @@ fn run(verifier: Verification, later: Verification) -> (usize, Vec<String>) {
 #[test]
 fn a_host_that_is_right_is_asked() {
     let (asked, told) = run(Verification::Right, Verification::Right);
-    assert_eq!(asked, 4, "two good and two forged tokens");
+    // Two good and two forged tokens; a signature of another RSA key may be too large a number to be looked at.
+    assert!((3..=4).contains(&asked), "{asked}");
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("signatures checked by the host: RS256 RS384 RS512 ES256 ES384 ES512"), "{told:?}");
 }
@@ -50,7 +51,7 @@ fn a_host_that_is_wrong_is_never_asked_again() {
 #[test]
 fn a_host_that_loses_the_function_changes_nothing() {
     let (asked, told) = run(Verification::Right, Verification::Absent);
-    assert_eq!(asked, 4);
+    assert!((3..=4).contains(&asked), "{asked}");
     assert_eq!(told.len(), 1, "{told:?}");
 }
 

@@ -9,6 +9,8 @@ pub mod credential;
 pub mod decide;
 pub mod fixture;
 pub mod head_map;
+pub mod keys;
+pub mod life;
 pub mod naive;
 pub mod path;
 pub mod script;
@@ -17,11 +19,13 @@ pub mod script;
 pub type Check = fn(&[u8]);
 
 /// Every fuzz target by name; its corpus is `fuzz/corpus/NAME`.
-pub const TARGETS: [(&str, Check); 6] = [
+pub const TARGETS: [(&str, Check); 8] = [
     ("compact", compact::check),
     ("config", config::check),
     ("credential", credential::check),
     ("decide", decide::check),
     ("head_map", head_map::check),
+    ("keys", keys::check),
+    ("life", life::check),
     ("path", path::check),
 ];
