@@ -1,6 +1,8 @@
 //! The native command, run as people run it: what it prints, what it refuses, and how it ends.
 #![cfg(feature = "cli")]
 
+mod support;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -491,4 +493,49 @@ for policy in bad:
     }
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     println!("{} policies fit the schema, {} do not", policies.len(), bad.len());
+}
+
+/// A key in a variable that is not set is one that fits, whatever the algorithm.
+#[test]
+fn stand_ins_fit_every_algorithm() {
+    for algorithms in ["RS256", "[PS384, RS256]", "ES256", "ES384", "[ES512]", "EdDSA", "Ed25519"] {
+        let policy = format!("issuers: {{ corp: {{ algorithms: {algorithms}, pem: [{{ env: CORP_KEYS }}] }} }}\n");
+        let ran = gatekey_with(&["check", "-", "--allow-missing-env"], &policy);
+        assert_eq!(
+            (ran.code, ran.err.as_str()),
+            (0, "warning: CORP_KEYS is not set, a stand-in is used\n"),
+            "{algorithms}"
+        );
+    }
+}
+
+/// The key set of an issuer whose keys are fetched comes from a file here.
+#[test]
+fn explain_takes_key_sets_from_files() {
+    let policy = "issuers:\n  corp: { issuer: https://id.test/, jwks: { uri: https://id.test/k, cluster: idp } }\n  app: { secret: { env: JWT_SECRET } }\n";
+    let policy = file("remote.yaml", policy);
+    let mut jwk = support::keys::jwk("p256");
+    jwk["kid"] = "k1".into();
+    let keys = file("jwks.json", &serde_json::json!({ "keys": [jwk] }).to_string());
+    let token = support::load::token("ES256", "p256", "k1", "https://id.test/", "alice");
+    let explain = |more: &[&str]| {
+        let mut args = vec!["explain", policy.as_str(), "--allow-missing-env", "--json", "--token", token.as_str()];
+        args.extend(more);
+        gatekey(&args)
+    };
+    let without = json(&explain(&[]).out);
+    assert_eq!((without["status"].as_u64(), without["reason"].as_str()), (Some(503), Some("keys_unavailable")));
+    let with = json(&explain(&["--jwks", &format!("corp={keys}")]).out);
+    assert_eq!((with["decision"].as_str(), with["identity"]["sub"].as_str()), (Some("allow"), Some("alice")), "{with}");
+
+    let empty = file("empty.json", "{\"keys\":[]}");
+    for (given, complaint) in [
+        (format!("corp={empty}"), "has no key that can be used"),
+        (format!("app={keys}"), "fetches no keys for an issuer app"),
+        (format!("nobody={keys}"), "fetches no keys for an issuer nobody"),
+        ("corp".to_owned(), "write --jwks NAME=FILE"),
+    ] {
+        let ran = explain(&["--jwks", &given]);
+        assert!(ran.code != 0 && ran.err.contains(complaint), "{given}: {}", ran.err);
+    }
 }

@@ -160,7 +160,7 @@ fn given_secret(args: &Args) -> Result<Option<Secret>, Failure> {
         (None, None, None) => return Ok(None),
         (Some(text), None, None) => text.as_bytes().to_vec(),
         (None, Some(name), None) => {
-            let value = Env::new(args)?.get(name);
+            let value = Env::new(args)?.get(name, &Json::Null);
             value.ok_or_else(|| Failure::Input(format!("gatekey: {name} is not set\n")))?.into_bytes()
         }
         (None, None, Some(encoded)) => compact::decode(encoded.trim_end_matches('=').as_bytes())
@@ -214,7 +214,7 @@ fn from_policy(file: &str, args: &Args) -> Result<Source, Failure> {
                 Json::Array(items) => items.first().unwrap_or(secret),
                 one => one,
             };
-            config::secret(one, &|name| env.get(name))
+            config::secret(one, &|name| env.get(name, &Json::Null))
                 .map_err(|errors| Failure::Input(errors.iter().map(|error| format!("{error}\n")).collect()))?
         }
         (None, None, None) => return Err(Failure::Input(String::from("gatekey: the policy has no such key\n"))),

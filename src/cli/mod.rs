@@ -10,6 +10,7 @@ mod mint;
 mod policy_file;
 mod requests;
 mod schema;
+mod stand_in;
 mod yaml;
 
 use std::ffi::OsString;

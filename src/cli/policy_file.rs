@@ -11,7 +11,7 @@ use gatekey::credential::key::digest;
 use gatekey::json::{self, Json};
 
 use super::args::Args;
-use super::{Failure, complain, yaml};
+use super::{Failure, complain, stand_in, yaml};
 
 /// The longest text that is read, in octets: a device that never ends is no policy.
 const LONGEST: u64 = 64 * 1024 * 1024;
@@ -41,13 +41,16 @@ impl Env {
         Self { stand_in: true, ..self }
     }
 
-    /// The value of a variable.
-    pub(super) fn get(&self, name: &str) -> Option<String> {
+    /// The value of a variable that a policy names.
+    pub(super) fn get(&self, name: &str, policy: &Json<'_>) -> Option<String> {
         let value = self.given.get(name).cloned().or_else(|| std::env::var(name).ok());
         if value.is_some() || !self.stand_in {
             return value;
         }
         self.made_up.borrow_mut().push(String::from(name));
+        if let Some(pem) = stand_in::pem(policy, name) {
+            return Some(String::from(pem));
+        }
         // Long enough for every algorithm, and good in every encoding that a secret may have.
         let digits: String = digest(name.as_bytes()).iter().map(|octet| format!("{octet:02x}")).collect();
         Some(digits.repeat(2))
@@ -101,7 +104,7 @@ pub(super) fn read_text(file: &str) -> Result<String, Failure> {
 
 /// Compiles a policy, or tells everything that is wrong with it.
 pub(super) fn compile(value: &Json<'_>, env: &Env) -> Result<Loaded, Failure> {
-    config::load(value.to_string().as_bytes(), &|name| env.get(name)).map_err(|errors| {
+    config::load(value.to_string().as_bytes(), &|name| env.get(name, value)).map_err(|errors| {
         let lines: String = errors.iter().map(|error| format!("{error}\n")).collect();
         Failure::Input(lines)
     })
