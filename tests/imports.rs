@@ -105,7 +105,7 @@ fn the_module_tells_nothing_about_the_build() {
 }
 
 /// RSA is twice as fast with the instruction that multiplies halves of two vectors into a whole one, and the compiler
-/// finds it only as long as it cannot see through the loads before it.
+/// finds it only as long as both of them come from memory as they are.
 #[test]
 fn the_module_multiplies_limbs_in_pairs() {
     let (mut pairs, mut slow) = (0, 0);

@@ -1,6 +1,7 @@
 //! Verifies tokens (RFC 7515, 7519, 8725): the only place where [`Claims`] are made.
 
 pub mod alg;
+mod columns;
 pub mod compact;
 mod der;
 pub mod document;

@@ -1,378 +1,403 @@
-//! Powers modulo an odd number, by Montgomery multiplication. Everything here is public, so time tells nothing.
+//! Powers modulo an odd number, in Montgomery form (P. L. Montgomery, Modular multiplication without trial
+//! division, 1985), for numbers that are public: the time that it takes depends on them.
 //!
-//! Numbers are limbs of 28 bits, the lowest first. A product of two limbs has 56 bits, so that many can be added up
-//! in 64 before a carry has to be looked at, and the compiler multiplies several limbs at a time.
+//! A number is written in digits of 27 bits, least significant first. A column of a product then sums at
+//! most 2 * 304 products of two digits, for 8192 bits, which is below 2^64: nothing is carried inside a sum.
+//! With L digits, R = 2^(27 L) is more than four times the modulus. So the Montgomery product of two numbers
+//! below twice the modulus is again below twice the modulus, and only the last result is reduced.
 
-/// The bits of a limb.
-const BITS: usize = 28;
-const MASK: u64 = (1 << BITS) - 1;
-/// Limbs come in groups of as many as are multiplied at a time.
-const GROUP: usize = 4;
-/// After so many rows of four products, carries are due: 32 * 4 * 2^56 is 2^63.
-const ROWS: usize = 32;
+use super::columns::{Columns, Digit, Four};
 
-/// An odd modulus, prepared.
+/// The bits of a digit.
+const DIGIT: u32 = 27;
+const MASK: u32 = (1 << DIGIT) - 1;
+/// Zero digits before and behind each number, so that four digits can be read across either end.
+const PAD: usize = 4;
+
+/// An odd modulus and what is computed once for it.
 pub(super) struct Modulus {
-    limbs: Vec<u32>,
-    /// The same in groups, as it is and moved up by one limb.
-    groups: [Vec<Group>; 2],
-    /// What makes the lowest limb of a multiple zero: `-1/n` modulo 2^28.
-    inverse: u64,
-    /// `R^2` modulo `n`, where `R` is 2^28 to the number of limbs: brings numbers into Montgomery's form.
-    square: Vec<u32>,
-    octets: usize,
+    /// The digits of a number without those around it: a multiple of four.
+    length: usize,
+    /// The modulus.
+    digits: Box<[u32]>,
+    fours: Box<[Four]>,
+    /// What the lowest digit of the modulus times this is: -1 modulo 2^27.
+    inverse: u32,
+    /// R^2, which takes a number into Montgomery form.
+    square: Box<[Four]>,
+}
+
+/// Room for one multiplication: its first factor in both shapes, its quotients, and its product.
+struct Scratch {
+    factor: Box<[Digit]>,
+    fours: Box<[Four]>,
+    quotients: Box<[Digit]>,
+    product: Box<[u32]>,
 }
 
 impl Modulus {
-    /// Takes a big-endian number without leading zeros; `None` if it is even, or less than 3.
-    pub(super) fn new(n: &[u8]) -> Option<Self> {
-        let first = n.first().filter(|first| **first != 0)?;
-        let last = n.last().filter(|last| **last % 2 == 1)?;
-        if n.len() == 1 && *last < 3 {
+    /// Takes an odd number of exactly so many bits, big-endian. `None` if it is even, or has more digits.
+    pub(super) fn new(octets: &[u8], bits: usize) -> Option<Self> {
+        let wide = usize::try_from(DIGIT).ok()?;
+        let length = bits.checked_add(2)?.div_ceil(wide).checked_next_multiple_of(4)?;
+        let digits = read(octets, length)?;
+        let lowest = *digits.get(PAD)?;
+        if lowest & 1 == 0 {
             return None;
         }
-        let bits = n.len().checked_mul(8)?.checked_sub(usize::try_from(first.leading_zeros()).ok()?)?;
-        // Two bits more than n has: with R above 4n, no product needs to be brought below n in between.
-        let length = bits.checked_add(2)?.div_ceil(BITS).next_multiple_of(GROUP);
-        let limbs = to_limbs(n, length);
-        let lowest = u64::from(*limbs.first()?);
-        // Newton: each step doubles the bits that are right, of which an odd number has three to begin with.
-        let mut inverse = lowest;
-        for _ in 0..4 {
-            inverse = inverse.wrapping_mul(2_u64.wrapping_sub(lowest.wrapping_mul(inverse)));
-        }
-        let inverse = inverse.wrapping_neg() & MASK;
-        let mut groups = [vec![Group::default(); length / GROUP + 1], vec![Group::default(); length / GROUP + 1]];
-        fill(&mut groups, &limbs);
-        let mut modulus = Self { limbs, groups, inverse, square: Vec::new(), octets: n.len() };
-        modulus.square = modulus.montgomery_square(bits, length)?;
-        Some(modulus)
-    }
+        // Newton's iteration: each step doubles the bits that are right, of which three are to begin with.
+        let inverse =
+            (0..4).fold(lowest, |inverse, _| inverse.wrapping_mul(2_u32.wrapping_sub(lowest.wrapping_mul(inverse))));
+        let fours = fours(&digits);
+        let mut new = Self { length, square: fours.clone(), fours, digits, inverse: inverse.wrapping_neg() & MASK };
 
-    /// `R^2` modulo `n`. From `R * 2^k` on, squares double `k`; what is left of the way there is doubled step by step.
-    fn montgomery_square(&self, bits: usize, length: usize) -> Option<Vec<u32>> {
-        let wanted = BITS.checked_mul(length)?;
-        let squares = wanted.trailing_zeros();
-        // 2^(bits - 1), which is below n, and from there R * 2^k.
-        let mut number = vec![0_u32; length];
+        // The highest power of two below the modulus, doubled until it is R.
         let top = bits.checked_sub(1)?;
-        *number.get_mut(top / BITS)? = 1_u32.checked_shl(u32::try_from(top % BITS).ok()?)?;
-        let doublings = wanted.checked_add(wanted.checked_shr(squares)?)?.checked_sub(top)?;
-        for _ in 0..doublings {
-            self.double(&mut number);
+        let mut power = vec![0; new.digits.len()].into_boxed_slice();
+        *power.get_mut(PAD.checked_add(top.checked_div(wide)?)?)? = 1 << top.checked_rem(wide)?;
+        let exponent = length.checked_mul(wide)?;
+        for _ in top..exponent {
+            new.double(&mut power);
         }
-        let mut work = Work::new(length);
-        for _ in 0..squares {
-            let copy = number.clone();
-            self.multiply(&mut number, &copy, &mut work);
+        // R is 1 in Montgomery form, and R^2 is 2 to the power of its bits in Montgomery form.
+        let mut scratch = new.scratch();
+        for bit in (0..=exponent.checked_ilog2()?).rev() {
+            new.square(&mut power, &mut scratch)?;
+            new.reduce(&mut power);
+            if exponent.checked_shr(bit)? & 1 == 1 {
+                new.double(&mut power);
+            }
         }
-        Some(number)
+        new.square = self::fours(&power);
+        Some(new)
     }
 
-    /// Doubles a number below `n`, modulo `n`.
+    /// A number below the modulus to the power of an odd exponent above 1; big-endian, and as long as it came.
+    pub(super) fn raise(&self, octets: &[u8], exponent: u64) -> Option<Vec<u8>> {
+        let mut power = read(octets, self.length)?;
+        let plain = fours(&power);
+        let scratch = &mut self.scratch();
+        self.multiply(&mut power, &self.square, scratch)?;
+        let base = fours(&power);
+        // From the second highest bit down. The lowest bit is set: to multiply there by the number as it
+        // stands, not in Montgomery form, leaves Montgomery form on the way.
+        for bit in (1..exponent.checked_ilog2()?).rev() {
+            self.square(&mut power, scratch)?;
+            if exponent.checked_shr(bit)? & 1 == 1 {
+                self.multiply(&mut power, &base, scratch)?;
+            }
+        }
+        self.square(&mut power, scratch)?;
+        self.multiply(&mut power, &plain, scratch)?;
+        self.reduce(&mut power);
+        write(&power, octets.len())
+    }
+
+    fn scratch(&self) -> Scratch {
+        Scratch {
+            factor: vec![Digit::new(0); self.length].into(),
+            fours: self.fours.clone(),
+            quotients: vec![Digit::new(0); self.length].into(),
+            product: vec![0; self.digits.len()].into(),
+        }
+    }
+
+    /// Makes `a` the Montgomery product of `a` and `b`.
+    fn multiply(&self, a: &mut Box<[u32]>, b: &[Four], scratch: &mut Scratch) -> Option<()> {
+        let Scratch { factor, quotients, product, .. } = scratch;
+        spread(a.get(PAD..)?, factor);
+        self.montgomery(quotients, product, |column| {
+            let mut columns = Columns::new([0; 4]);
+            let first = column.saturating_sub(self.length);
+            let end = column.checked_add(4)?.min(self.length);
+            columns.add_products(factor.get(first..end)?, opposite(b, column, first, end)?);
+            Some(columns)
+        })?;
+        std::mem::swap(a, product);
+        Some(())
+    }
+
+    /// Makes `a` the Montgomery product of `a` and itself: each product of two different digits is computed
+    /// once, and counted twice.
+    fn square(&self, a: &mut Box<[u32]>, scratch: &mut Scratch) -> Option<()> {
+        let Scratch { factor, fours, quotients, product } = scratch;
+        let digits = a.get(PAD..)?;
+        spread(digits, factor);
+        align(a, fours);
+        self.montgomery(quotients, product, |column| {
+            let first = column.saturating_sub(self.length);
+            // Below this digit, each has its opposite above it in all four columns.
+            let middle = column.checked_div(2)?;
+            let mut columns = Columns::new([0; 4]);
+            columns.add_products(factor.get(first..middle)?, opposite(fours, column, first, middle)?);
+            columns.double();
+            let [w, x, y, z] = digits.get(middle..)?.first_chunk::<4>()?.map(u64::from);
+            let [s, t, u, v] = columns.sums();
+            Some(Columns::new([
+                s.wrapping_add(w.wrapping_mul(w)),
+                t.wrapping_add(w.wrapping_mul(x) << 1),
+                u.wrapping_add(w.wrapping_mul(y) << 1).wrapping_add(x.wrapping_mul(x)),
+                v.wrapping_add(w.wrapping_mul(z).wrapping_add(x.wrapping_mul(y)) << 1),
+            ]))
+        })?;
+        std::mem::swap(a, product);
+        Some(())
+    }
+
+    /// Divides a product by R: adds the multiple of the modulus that makes its lower half zero, and keeps the
+    /// upper half. `products` sums four columns of the product, from this one up.
+    #[inline]
+    fn montgomery(
+        &self,
+        quotients: &mut [Digit],
+        product: &mut [u32],
+        products: impl Fn(usize) -> Option<Columns>,
+    ) -> Option<()> {
+        let lowest = self.digits.get(PAD..)?.first_chunk::<4>()?.map(u64::from);
+        let mut carry = 0_u64;
+        for column in (0..self.length).step_by(4) {
+            let mut columns = products(column)?;
+            columns.add_products(quotients.get(..column)?, opposite(&self.fours, column, 0, column)?);
+            let found = quotients.get_mut(column..)?.first_chunk_mut::<4>()?;
+            (*found, carry) = self.quotients(columns.sums(), carry, lowest);
+        }
+        let out = product.get_mut(PAD..)?.get_mut(..self.length)?.as_chunks_mut::<4>().0;
+        for (column, out) in (self.length..).step_by(4).zip(out) {
+            let mut columns = products(column)?;
+            let first = column.checked_sub(self.length)?;
+            columns.add_products(quotients.get(first..)?, opposite(&self.fours, column, first, self.length)?);
+            for (digit, sum) in out.iter_mut().zip(columns.sums()) {
+                let sum = sum.wrapping_add(carry);
+                (*digit, carry) = (low(sum), sum >> DIGIT);
+            }
+        }
+        Some(())
+    }
+
+    /// The four digits of the multiple that make four columns zero, and what the columns then carry.
+    /// `lowest` are the lowest digits of the modulus.
+    #[inline]
+    fn quotients(&self, sums: [u64; 4], mut carry: u64, lowest: [u64; 4]) -> ([Digit; 4], u64) {
+        let [n0, n1, n2, n3] = lowest;
+        let [s0, s1, s2, s3] = sums;
+        let mut digit = |sum: u64, inner: u64| {
+            let sum = sum.wrapping_add(inner).wrapping_add(carry);
+            let quotient = u64::from(low(sum).wrapping_mul(self.inverse) & MASK);
+            carry = sum.wrapping_add(quotient.wrapping_mul(n0)) >> DIGIT;
+            quotient
+        };
+        let q0 = digit(s0, 0);
+        let q1 = digit(s1, q0.wrapping_mul(n1));
+        let q2 = digit(s2, q0.wrapping_mul(n2).wrapping_add(q1.wrapping_mul(n1)));
+        let q3 = digit(s3, q0.wrapping_mul(n3).wrapping_add(q1.wrapping_mul(n2)).wrapping_add(q2.wrapping_mul(n1)));
+        ([q0, q1, q2, q3].map(|quotient| Digit::new(low(quotient))), carry)
+    }
+
+    /// Doubles a number below the modulus, and reduces it.
     fn double(&self, number: &mut [u32]) {
         let mut carry = 0;
-        for limb in number.iter_mut() {
-            let doubled = (u64::from(*limb) << 1) | carry;
-            *limb = low(doubled);
-            carry = doubled >> BITS;
+        for digit in number.iter_mut() {
+            let doubled = (*digit << 1) | carry;
+            (*digit, carry) = (doubled & MASK, doubled >> DIGIT);
         }
         self.reduce(number);
     }
 
-    /// Takes `n` away once, if the number is not below it.
+    /// Takes the modulus off a number below twice the modulus, unless it is below the modulus.
     fn reduce(&self, number: &mut [u32]) {
-        if number.iter().rev().lt(self.limbs.iter().rev()) {
+        if number.iter().rev().lt(self.digits.iter().rev()) {
             return;
         }
         let mut borrow = 0;
-        for (limb, n) in number.iter_mut().zip(&self.limbs) {
-            let difference = u64::from(*limb).wrapping_sub(u64::from(*n)).wrapping_sub(borrow);
-            *limb = low(difference);
-            borrow = difference >> 63;
-        }
-    }
-
-    /// Whether a big-endian number of as many octets is below `n`.
-    pub(super) fn exceeds(&self, number: &[u8]) -> bool {
-        number.len() == self.octets && to_limbs(number, self.limbs.len()).iter().rev().lt(self.limbs.iter().rev())
-    }
-
-    /// A number below `n`, big-endian and as long, to a power that is not zero, in the same form.
-    pub(super) fn power(&self, base: &[u8], exponent: u64) -> Option<Vec<u8>> {
-        let below = u64::BITS.checked_sub(exponent.leading_zeros())?.checked_sub(1)?;
-        let length = self.limbs.len();
-        let mut work = Work::new(length);
-        let mut base = to_limbs(base, length);
-        self.multiply(&mut base, &self.square, &mut work);
-        let mut power = base.clone();
-        let mut copy = base.clone();
-        // From the bit below the highest to the lowest.
-        for bit in (0..below).rev() {
-            copy.copy_from_slice(&power);
-            self.multiply(&mut power, &copy, &mut work);
-            if (exponent >> bit) & 1 == 1 {
-                self.multiply(&mut power, &base, &mut work);
-            }
-        }
-        // Out of Montgomery's form: below n, or n itself, which is zero.
-        let mut one = vec![0; length];
-        *one.first_mut()? = 1;
-        self.multiply(&mut power, &one, &mut work);
-        self.reduce(&mut power);
-        Some(to_octets(&power, self.octets))
-    }
-
-    /// `a * b / R` modulo `n`, below `2n` if both were, in place of `a`.
-    ///
-    /// Two limbs of `a` at a time: their products with `b` and the multiples of `n` that clear the two lowest sums.
-    fn multiply(&self, a: &mut [u32], b: &[u32], work: &mut Work) {
-        let (Some([n0, n1]), Some([b0, b1])) = (self.limbs.first_chunk::<2>(), b.first_chunk::<2>()) else {
-            return;
-        };
-        let product = |a: u32, b: u32| u64::from(a).wrapping_mul(u64::from(b));
-        let groups = self.limbs.len() / GROUP;
-        fill(&mut work.groups, b);
-        work.sums.fill([0; 2]);
-        for (row, [a0, a1]) in a.as_chunks::<2>().0.iter().enumerate() {
-            let Some(window) = work.sums.get_mut(row..row + 2 * groups + 2) else {
-                return;
-            };
-            let Some([s0, s1]) = window.first() else {
-                return;
-            };
-            let s0 = s0.wrapping_add(product(*a0, *b0));
-            let m0 = low(s0.wrapping_mul(self.inverse));
-            let carry = s0.wrapping_add(product(m0, *n0)) >> BITS;
-            let s1 = s1.wrapping_add(product(*a0, *b1)).wrapping_add(product(*a1, *b0));
-            let s1 = s1.wrapping_add(product(m0, *n1)).wrapping_add(carry);
-            let m1 = low(s1.wrapping_mul(self.inverse));
-            let carry = s1.wrapping_add(product(m1, *n0)) >> BITS;
-            let factors = [*a0, *a1, m0, m1].map(|factor| Group([factor; GROUP]));
-            let ([b, b_shifted], [n, n_shifted]) = (&work.groups, &self.groups);
-            add_products(window, [b, b_shifted, n, n_shifted], &factors);
-            if let Some([next, _]) = window.get_mut(1) {
-                *next = next.wrapping_add(carry);
-            }
-            if row % ROWS == ROWS - 1 {
-                carry_over(window.get_mut(1..).unwrap_or_default());
-            }
-        }
-        let mut carry = 0;
-        for (limb, sum) in a.iter_mut().zip(work.sums.as_flattened().iter().skip(self.limbs.len())) {
-            let sum = sum.wrapping_add(carry);
-            *limb = low(sum);
-            carry = sum >> BITS;
+        for (digit, taken) in number.iter_mut().zip(&self.digits) {
+            let difference = digit.wrapping_sub(*taken).wrapping_sub(borrow);
+            (*digit, borrow) = (difference & MASK, difference >> 31);
         }
     }
 }
 
-/// Memory for products.
-struct Work {
-    /// Twice as many sums as there are limbs, and a group more, in pairs.
-    sums: Vec<[u64; 2]>,
-    /// The second factor in groups, as it is and moved up by one limb.
-    groups: [Vec<Group>; 2],
+/// The digits that meet those from `first` to `end` of another number in four columns from this one up.
+#[inline]
+fn opposite(number: &[Four], column: usize, first: usize, end: usize) -> Option<&[Four]> {
+    let behind = column.checked_add(PAD)?.checked_add(1)?;
+    number.get(behind.checked_sub(end)?..behind.checked_sub(first)?)
 }
 
-/// Limbs that are multiplied at a time.
-#[derive(Clone, Copy, Default)]
-#[repr(align(16))]
-struct Group([u32; GROUP]);
-
-impl Work {
-    fn new(length: usize) -> Self {
-        let groups = length / GROUP + 1;
-        Self {
-            sums: vec![[0; 2]; length + 2 * GROUP],
-            groups: [vec![Group::default(); groups], vec![Group::default(); groups]],
-        }
-    }
+/// A number as a factor whose digits are taken one by one.
+fn spread(digits: &[u32], out: &mut [Digit]) {
+    out.iter_mut().zip(digits).for_each(|(out, digit)| *out = Digit::new(*digit));
 }
 
-/// Writes a number in groups, as it is and moved up by one limb.
-fn fill([plain, shifted]: &mut [Vec<Group>; 2], number: &[u32]) {
-    let write = |groups: &mut [Group], limbs: &mut dyn Iterator<Item = u32>| {
-        for limb in groups.iter_mut().flat_map(|group| &mut group.0) {
-            *limb = limbs.next().unwrap_or(0);
-        }
-    };
-    write(plain, &mut number.iter().copied());
-    write(shifted, &mut std::iter::once(0).chain(number.iter().copied()));
+/// A number, with the zeros around it, as a factor whose digits are taken by four, from each on.
+fn align(number: &[u32], out: &mut [Four]) {
+    out.iter_mut().zip(number.array_windows()).for_each(|(out, four)| *out = Four::new(*four));
 }
 
-/// Adds to each sum the product of each factor and of each limb of its number.
-fn add_products(sums: &mut [[u64; 2]], [a, b, c, d]: [&[Group]; 4], factors: &[Group; 4]) {
-    let sums = sums.as_chunks_mut::<2>().0;
-    for ((((sums, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-        add_group(sums, [a, b, c, d], factors);
-    }
+/// The same in new memory.
+fn fours(number: &[u32]) -> Box<[Four]> {
+    number.array_windows().map(|four| Four::new(*four)).collect()
 }
 
-/// The same for one group.
-#[cfg(not(target_arch = "wasm32"))]
-fn add_group(sums: &mut [[u64; 2]; 2], limbs: [&Group; 4], factors: &[Group; 4]) {
-    for (limbs, factors) in limbs.into_iter().zip(factors) {
-        for ((sum, limb), factor) in sums.as_flattened_mut().iter_mut().zip(&limbs.0).zip(&factors.0) {
-            *sum = sum.wrapping_add(u64::from(*limb).wrapping_mul(u64::from(*factor)));
-        }
-    }
-}
-
-/// The same for one group, two products at a time.
-#[cfg(target_arch = "wasm32")]
-fn add_group([low, high]: &mut [[u64; 2]; 2], limbs: [&Group; 4], factors: &[Group; 4]) {
-    use core::arch::wasm32::{i64x2_add, u64x2, u64x2_extmul_high_u32x4, u64x2_extmul_low_u32x4, u64x2_extract_lane};
-    let (mut sum, mut sum_high) = (u64x2(low[0], low[1]), u64x2(high[0], high[1]));
-    for (limb, factor) in limbs.into_iter().zip(factors) {
-        let (limb, factor) = (limb.load(), factor.load());
-        sum = i64x2_add(sum, u64x2_extmul_low_u32x4(limb, factor));
-        sum_high = i64x2_add(sum_high, u64x2_extmul_high_u32x4(limb, factor));
-    }
-    *low = [u64x2_extract_lane::<0>(sum), u64x2_extract_lane::<1>(sum)];
-    *high = [u64x2_extract_lane::<0>(sum_high), u64x2_extract_lane::<1>(sum_high)];
-}
-
-#[cfg(target_arch = "wasm32")]
-impl Group {
-    /// The limbs as they stand in memory. The compiler must not see through this: it would widen them while it
-    /// loads them, and then no longer find the instruction that multiplies two halves into a whole.
-    #[allow(unsafe_code)]
-    fn load(&self) -> core::arch::wasm32::v128 {
-        // SAFETY: a group has 16 octets at a multiple of 16, all of them initialised.
-        unsafe { std::ptr::read_volatile(std::ptr::from_ref(self).cast()) }
-    }
-}
-
-/// Leaves a limb in each sum but the last, and moves what is above it on.
-fn carry_over(sums: &mut [[u64; 2]]) {
-    let mut carry = 0;
-    if let Some((last, sums)) = sums.as_flattened_mut().split_last_mut() {
-        for sum in sums {
-            let whole = sum.wrapping_add(carry);
-            *sum = whole & MASK;
-            carry = whole >> BITS;
-        }
-        *last = last.wrapping_add(carry);
-    }
-}
-
-/// The lowest limb of a sum.
+/// The lowest digit.
 fn low(sum: u64) -> u32 {
-    // 28 bits always fit.
-    u32::try_from(sum & MASK).unwrap_or_default()
+    u32::try_from(sum & u64::from(MASK)).unwrap_or_default()
 }
 
-/// A big-endian number as limbs, cut or filled up to a length.
-fn to_limbs(octets: &[u8], length: usize) -> Vec<u32> {
-    let mut limbs = Vec::with_capacity(length);
-    let (mut sum, mut bits) = (0_u64, 0);
+/// The digits of a big-endian number, and zeros around them. `None` if it has more digits.
+fn read(octets: &[u8], length: usize) -> Option<Box<[u32]>> {
+    let mut out = vec![0_u32; length.checked_add(PAD)?.checked_add(PAD)?].into_boxed_slice();
+    let mut digits = out.get_mut(PAD..)?.get_mut(..length)?.iter_mut();
+    let (mut held, mut bits) = (0_u64, 0);
     for octet in octets.iter().rev() {
-        sum |= u64::from(*octet) << bits;
-        bits += 8;
-        if bits >= BITS {
-            limbs.push(low(sum));
-            sum >>= BITS;
-            bits -= BITS;
+        held |= u64::from(*octet).checked_shl(bits)?;
+        bits = bits.checked_add(8)?;
+        if bits >= DIGIT {
+            *digits.next()? = low(held);
+            held >>= DIGIT;
+            bits = bits.checked_sub(DIGIT)?;
         }
     }
-    limbs.push(low(sum));
-    limbs.resize(length, 0);
-    limbs
+    match digits.next() {
+        Some(digit) => *digit = low(held),
+        None if held == 0 => {}
+        None => return None,
+    }
+    Some(out)
 }
 
-/// Limbs as a big-endian number of a length.
-fn to_octets(limbs: &[u32], length: usize) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(length + 4);
-    let (mut sum, mut bits) = (0_u64, 0);
-    for limb in limbs {
-        sum |= u64::from(*limb) << bits;
-        bits += BITS;
-        while bits >= 8 {
-            octets.push(u8::try_from(sum & 0xff).unwrap_or_default());
-            sum >>= 8;
-            bits -= 8;
+/// A number in so many big-endian octets, which are enough for it.
+fn write(number: &[u32], length: usize) -> Option<Vec<u8>> {
+    let mut out = vec![0; length];
+    let mut digits = number.get(PAD..)?.iter();
+    let (mut held, mut bits) = (0_u64, 0_u32);
+    for octet in out.iter_mut().rev() {
+        if bits < 8 {
+            held |= u64::from(*digits.next()?).checked_shl(bits)?;
+            bits = bits.checked_add(DIGIT)?;
         }
+        *octet = u8::try_from(held & 0xff).ok()?;
+        held >>= 8;
+        bits = bits.checked_sub(8)?;
     }
-    octets.push(u8::try_from(sum & 0xff).unwrap_or_default());
-    octets.resize(length, 0);
-    octets.reverse();
-    octets
+    Some(out)
 }
 
 #[cfg(test)]
 mod tests {
     use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
     use crypto_bigint::{BoxedUint, Odd};
+
     use sha2::{Digest, Sha256};
 
     use super::*;
 
-    /// Octets that look random, and are the same in every run.
-    fn octets(seed: usize, length: usize) -> Vec<u8> {
-        let blocks = (0..length.div_ceil(32)).flat_map(|block| Sha256::digest(format!("{seed} {block}")));
-        blocks.take(length).collect()
+    /// Numbers that look random, and are the same in every run.
+    struct Draws(u64);
+
+    impl Draws {
+        fn octets(&mut self, length: usize) -> Vec<u8> {
+            self.0 += 1;
+            let blocks = (0..length.div_ceil(32)).flat_map(|block| Sha256::digest(format!("{} {block}", self.0)));
+            blocks.take(length).collect()
+        }
+
+        fn next(&mut self) -> u64 {
+            self.octets(8).into_iter().fold(0, |number, octet| (number << 8) | u64::from(octet))
+        }
+
+        fn below(&mut self, limit: usize) -> usize {
+            usize::try_from(self.next() % u64::try_from(limit).unwrap()).unwrap()
+        }
     }
 
-    /// The same by a library.
+    /// What another library makes of it.
     fn expected(n: &[u8], base: &[u8], exponent: u64) -> Vec<u8> {
-        let n = BoxedUint::from_be_slice_vartime(n);
-        let params = BoxedMontyParams::new_vartime(Odd::new(n).unwrap());
-        let base = BoxedUint::from_be_slice(base, params.bits_precision()).unwrap();
-        let exponent = BoxedUint::from(exponent);
-        BoxedMontyForm::new(base, &params).pow(&exponent).retrieve().to_be_bytes().to_vec()
+        let number = |octets: &[u8]| BoxedUint::from_be_slice_vartime(octets);
+        let params = BoxedMontyParams::new_vartime(Odd::new(number(n)).unwrap());
+        let power = BoxedMontyForm::new(number(base), &params).pow_bounded_exp(&BoxedUint::from(exponent), 33);
+        let octets = power.retrieve().to_be_bytes();
+        octets[octets.len() - n.len()..].to_vec()
+    }
+
+    /// Octets of which many are all ones or all zeros, so that digits are and carries run far.
+    fn extreme(length: usize, draws: &mut Draws) -> Vec<u8> {
+        let mut out = draws.octets(length);
+        for _ in 0..draws.below(4) {
+            let (from, to) = (draws.below(length), draws.below(length));
+            let fill = [0, 0xff, 0x80, 1][draws.below(4)];
+            out[from.min(to)..from.max(to)].fill(fill);
+        }
+        out
+    }
+
+    /// A number of so many bits, odd, and one below it.
+    fn case(bits: usize, draws: &mut Draws) -> (Vec<u8>, Vec<u8>) {
+        let length = bits.div_ceil(8);
+        let unused = length * 8 - bits;
+        let mut n = extreme(length, draws);
+        n[0] = (n[0] & (0xff >> unused)) | (0x80 >> unused);
+        n[length - 1] |= 1;
+        let base = match draws.below(8) {
+            0 => [&n[..length - 1], &[n[length - 1] - 1]].concat(),
+            1 => [&vec![0; length - 1], &draws.octets(1)[..]].concat(),
+            _ => extreme(length, draws),
+        };
+        if base < n { (n, base) } else { (n, vec![0xff >> unused >> 1; length]) }
+    }
+
+    fn compare(bits: usize, exponent: u64, draws: &mut Draws) {
+        let (n, base) = case(bits, draws);
+        let modulus = Modulus::new(&n, bits).unwrap();
+        assert_eq!(modulus.raise(&base, exponent), Some(expected(&n, &base, exponent)), "{n:?} {base:?} {exponent}");
     }
 
     #[test]
-    fn agrees_with_a_library() {
-        for (seed, length) in [(1, 256), (2, 256), (3, 257), (4, 384), (5, 512), (6, 1024), (7, 255), (8, 8), (9, 16)] {
-            let mut n = octets(seed, length);
-            n[0] |= 1;
-            *n.last_mut().unwrap() |= 1;
-            let modulus = Modulus::new(&n).unwrap();
-            for (round, exponent) in [3, 65_537, 17, (1 << 33) - 1, 1, 2].into_iter().enumerate() {
-                for kind in 0..4 {
-                    let mut base = match kind {
-                        0 => octets(seed * 100 + round, length),
-                        1 => vec![0; length],
-                        2 => n.clone(),
-                        _ => vec![0xff; length],
-                    };
-                    if kind == 2 {
-                        *base.last_mut().unwrap() -= 1;
-                    }
-                    if !modulus.exceeds(&base) {
-                        base[0] = 0;
-                    }
-                    assert!(modulus.exceeds(&base), "{seed} {kind}");
-                    let ours = modulus.power(&base, exponent).unwrap();
-                    let theirs = expected(&n, &base, exponent);
-                    assert_eq!(ours, theirs[theirs.len() - length..], "{seed} {round} {kind}");
-                }
-            }
-            assert!(!modulus.exceeds(&n));
+    fn powers_are_those_of_another_library() {
+        let draws = &mut Draws(27_000_000);
+        for round in 0..300 {
+            let bits = 2048 + draws.below(if round % 8 == 0 { 2049 } else { 64 });
+            let exponent = [3, 65537, 17, (1 << 33) - 1, draws.next() >> 31 | 3][draws.below(5)];
+            compare(bits, exponent, draws);
+        }
+        for bits in [8191, 8192] {
+            compare(bits, 65537, draws);
         }
     }
 
-    /// The largest limbs there are, in the longest number there is: no sum may run over.
+    /// Every length from one digit up, and so each way in which a number fills its last digits.
     #[test]
-    fn sums_never_run_over() {
-        let n = vec![0xff; 1024];
-        let modulus = Modulus::new(&n).unwrap();
-        let mut base = n.clone();
-        *base.last_mut().unwrap() = 0xfe;
-        assert_eq!(modulus.power(&base, 2).unwrap(), expected(&n, &base, 2));
-        assert_eq!(modulus.power(&base, 65_537).unwrap(), expected(&n, &base, 65_537));
-        let odd = octets(3, 1024);
-        let base: Vec<u8> = odd.iter().map(|octet| octet >> 1).collect();
-        assert_eq!(modulus.power(&base, 65_537).unwrap(), expected(&n, &base, 65_537));
+    fn powers_of_short_numbers_too() {
+        let draws = &mut Draws(28_000_000);
+        for bits in 16..500 {
+            compare(bits, 65537, draws);
+            compare(bits, draws.next() >> 31 | 3, draws);
+        }
     }
 
     #[test]
-    fn refuses_what_has_no_inverse() {
-        for n in [&[][..], &[0], &[1], &[2], &[0, 3], &[4, 4]] {
-            assert!(Modulus::new(n).is_none(), "{n:?}");
+    fn sums_of_the_greatest_digits_do_not_overflow() {
+        for bits in [2048, 2049, 4096, 8192] {
+            let mut n = vec![0xff; usize::div_ceil(bits, 8)];
+            n[0] >>= (8 - bits % 8) % 8;
+            let base = [&n[..n.len() - 1], &[0xfe]].concat();
+            let modulus = Modulus::new(&n, bits).unwrap();
+            // It is -1, and stays it to any odd power.
+            assert_eq!(modulus.raise(&base, 65537), Some(base.clone()));
+            assert_eq!(modulus.raise(&base, 3), Some(base));
         }
-        assert!(Modulus::new(&[3]).is_some());
+    }
+
+    #[test]
+    fn numbers_are_read_and_written() {
+        let draws = &mut Draws(29_000_000);
+        for length in 1..300 {
+            let octets = extreme(length, draws);
+            let digits = read(&octets, (8 * length).div_ceil(27)).unwrap();
+            assert_eq!(write(&digits, length), Some(octets));
+        }
+        assert_eq!(read(&[8, 0, 0, 0], 1), None);
+        assert!(read(&[7, 0, 0, 0], 1).is_some());
+        assert!(Modulus::new(&[0xfe; 256], 2048).is_none());
+        assert!(Modulus::new(&[], 0).is_none());
     }
 }

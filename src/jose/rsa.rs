@@ -22,6 +22,8 @@ const MOST_EXPONENT: u64 = (1 << 33) - 1;
 /// An RSA public key, prepared.
 pub struct RsaPublic {
     modulus: Modulus,
+    /// The modulus as it came.
+    n: Box<[u8]>,
     /// The exponent.
     e: u64,
     bits: usize,
@@ -47,8 +49,8 @@ impl RsaPublic {
         }
         let exponent = exponent(e).filter(|e| (3..=MOST_EXPONENT).contains(e) && e % 2 == 1);
         let exponent = exponent.ok_or(KeyFault::Exponent)?;
-        let modulus = Modulus::new(n).ok_or(KeyFault::ModulusEven)?;
-        Ok(Self { modulus, e: exponent, bits, spki: der::rsa_public_key(n, e) })
+        let modulus = Modulus::new(n, bits).ok_or(KeyFault::ModulusEven)?;
+        Ok(Self { modulus, n: n.into(), e: exponent, bits, spki: der::rsa_public_key(n, e) })
     }
 
     /// How many bits the modulus has.
@@ -58,7 +60,12 @@ impl RsaPublic {
 
     /// RSAVP1 (RFC 8017 section 5.2.2) and I2OSP: the encoded message, as long as the modulus.
     fn open(&self, signature: &[u8]) -> Option<Vec<u8>> {
-        self.modulus.power(signature, self.e)
+        self.modulus.raise(signature, self.e)
+    }
+
+    /// Whether a signature is exactly as long as the modulus, and less.
+    fn exceeds(&self, signature: &[u8]) -> bool {
+        signature.len() == self.n.len() && signature < &*self.n
     }
 }
 
@@ -88,8 +95,7 @@ impl Verifier for RsaKey {
     }
 
     fn verify(&self, message: &[u8], signature: &[u8], offload: &dyn Offload) -> bool {
-        // Exactly as long as the modulus, and less.
-        if !self.public.modulus.exceeds(signature) {
+        if !self.public.exceeds(signature) {
             return false;
         }
         if self.alg.family() == Family::RsaPkcs1

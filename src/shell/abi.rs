@@ -1,7 +1,7 @@
 //! The host calls that are used, and nothing else: raw imports behind functions that never panic.
 //!
 //! The SDK's own wrappers panic on statuses that hosts really return, and its text getters panic on
-//! octets that are not UTF-8. Here every status is data. This is the only file with `unsafe` in it.
+//! octets that are not UTF-8. Here every status is data. Only this file and `exports.rs` have `unsafe` in them.
 
 #![allow(unsafe_code)]
 
