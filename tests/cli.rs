@@ -294,6 +294,15 @@ fn mint_makes_the_same_token_everywhere() {
 }
 
 #[test]
+fn mint_says_that_public_keys_do_not_sign() {
+    let keys = r#"jwks: { uri: "https://id.example.com/keys", cluster: idp }"#;
+    let policy = format!("issuers:\n  corp:\n    issuer: https://id.example.com/\n    audience: orders\n    {keys}\n");
+    let ran = gatekey(&["mint", &file("public.yaml", &policy)]);
+    let why = "that issuer's keys are public, and only who holds the private ones signs; mint needs a `secret`";
+    assert_eq!((ran.code, ran.err), (1, format!("gatekey: {why}\n")));
+}
+
+#[test]
 fn mint_takes_its_options() {
     let part = |token: &str, index: usize| {
         let part = token.trim().split('.').nth(index).unwrap().to_owned();

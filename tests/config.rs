@@ -301,3 +301,47 @@ fn trailers_follow_the_rule_of_headers() {
         assert_eq!(loaded.policy.owns_trailer(b"x_api_key"), hidden, "{rest}");
     }
 }
+
+/// Whoever pastes a private key or a secret into the wrong place must not find it in a log.
+#[test]
+fn misplaced_keys_are_not_repeated() {
+    const BODY: &str = "MHcCAQEEIF3vXywZv7IPJd8cfe1Z1eDk";
+    let pem = format!("-----BEGIN EC PRIVATE KEY-----\\n{BODY}\\n-----END EC PRIVATE KEY-----");
+    let places = [
+        r#""issuers":{"app":{"secret":{"env":"JWT_SECRET"},"algorithms":["<>"]}}"#,
+        r#""issuers":{"app":{"secret":{"env":"JWT_SECRET"},"algorithms":"<>"}}"#,
+        r#""issuers":{"app":{"secret":{"env":"JWT_SECRET"},"issuer":"<>"}}"#,
+        r#""issuers":{"app":{"secret":{"env":"JWT_SECRET"},"leeway":"<>"}}"#,
+        r#""issuers":{"app":{"secret":{"env":"JWT_SECRET"},"type":"<>"}}"#,
+        r#""issuers":{"app":{"secret":{"env":"<>"}}}"#,
+        r#""issuers":{"app":{"secret":"<>"}}"#,
+        r#""issuers":{"app":{"pem":"<>"}}"#,
+        r#""issuers":{"app":{"pem":{"env":"<>"}}}"#,
+        r#""issuers":{"app":{"jwks":"<>"}}"#,
+        r#""issuers":{"app":{"jwks":{"keys":["<>"]}}}"#,
+        r#""issuers":{"app":{"jwks":{"keys":[{"kty":"<>"}]}}}"#,
+        r#""issuers":{"app":{"jwks":{"keys":[{"kty":"EC","crv":"<>"}]}}}"#,
+        r#""issuers":{"app":{"jwks":{"keys":[{"kty":"EC","alg":"<>","crv":"P-256","x":"<>"}]}}}"#,
+        r#""issuers":{"app":{"jwks":{"keys":[{"kty":"EC","kid":"<>","crv":"P-256","x":"AA","y":"<>","d":"<>"}]}}}"#,
+        r#""issuers":{"app":{"jwks":{"uri":"<>","cluster":"idp"}}}"#,
+        r#""issuers":{"app":{"jwks":{"uri":"https://id.example.com/keys","cluster":"<>"}}}"#,
+        r#""issuers":{"app":{"jwks":{"uri":"https://id.example.com/keys","cluster":"idp","refresh":"<>"}}}"#,
+        r#""issuers":{"app":{"jwks":{"uri":"https://id.example.com/keys","cluster":"idp","keep_stale":"<>"}}}"#,
+        r#""issuers":{"app":{"jwks":{"uri":"https://id.example.com/keys","cluster":"idp","discovery":"<>"}}}"#,
+        r#""issuers":{"<>":{"pem":"<>"}}"#,
+        r#""clients":{"acme":"<>"}"#,
+        r#""<>":1"#,
+    ];
+    let mut found = 0;
+    for place in places {
+        let policy = format!("{{{}}}", place.replace("<>", &pem));
+        let told: Vec<String> = match read(&policy) {
+            Ok(taken) => taken.warnings.iter().map(ToString::to_string).collect(),
+            Err(errors) => errors.iter().map(ToString::to_string).collect(),
+        };
+        let told = told.join("\n");
+        assert!(!told.contains(&BODY[..8]), "{policy}\n{told}");
+        found += usize::from(!told.is_empty());
+    }
+    assert!(found > 20, "only {found} are told");
+}

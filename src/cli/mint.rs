@@ -217,6 +217,10 @@ fn from_policy(file: &str, args: &Args) -> Result<Source, Failure> {
             config::secret(one, &|name| env.get(name, &Json::Null))
                 .map_err(|errors| Failure::Input(errors.iter().map(|error| format!("{error}\n")).collect()))?
         }
+        (None, None, None) if has_only_public(issuer) => {
+            let why = "that issuer's keys are public, and only who holds the private ones signs; mint needs a `secret`";
+            return Err(Failure::Input(format!("gatekey: {why}\n")));
+        }
         (None, None, None) => return Err(Failure::Input(String::from("gatekey: the policy has no such key\n"))),
     };
     let mut claims: Members = Vec::new();
@@ -246,4 +250,9 @@ fn first_jwk<'j>(set: &'j Json<'j>, kid: Option<&str>) -> Option<&'j Json<'j>> {
             && text(key, "alg").is_none_or(|alg| Alg::parse(alg).is_some())
             && (kid.is_none() || text(key, "kid") == kid)
     })
+}
+
+/// Whether an issuer has keys, and none of them is a secret.
+fn has_only_public(issuer: &Json<'_>) -> bool {
+    member(issuer, "pem").is_some() || member(issuer, "jwks").is_some_and(|set| first_jwk(set, None).is_none())
 }

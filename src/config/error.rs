@@ -50,18 +50,27 @@ fn write_line(f: &mut fmt::Formatter<'_>, path: &str, message: &str, cure: Optio
 /// A word of the policy in quotes: escaped, and cut where it is long.
 pub(super) fn quote(word: &str) -> String {
     const LONGEST: usize = 64;
+    const PEM: &str = "-----BEGIN";
+    // What follows may be a private key that stands in the wrong place.
+    let shown = word.find(PEM).map_or(word, |at| word.get(..at.saturating_add(PEM.len())).unwrap_or_default());
     let mut quoted = String::from("\"");
-    for c in word.chars().take(LONGEST) {
+    for c in shown.chars().take(LONGEST) {
         match c {
             '\'' => quoted.push(c),
             _ => quoted.extend(c.escape_debug()),
         }
     }
-    if word.chars().nth(LONGEST).is_some() {
+    if shown.len() < word.len() || word.chars().nth(LONGEST).is_some() {
         quoted.push_str("...");
     }
     quoted.push('"');
     quoted
+}
+
+/// The same where only short words can be meant: a longer one may be a secret in the wrong place.
+pub(super) fn quote_short(word: &str) -> String {
+    const LONGEST: usize = 24;
+    if word.chars().nth(LONGEST).is_none() { quote(word) } else { format!("<{} octets>", word.len()) }
 }
 
 #[cfg(test)]
@@ -71,6 +80,9 @@ mod tests {
     #[test]
     fn quotes_and_cuts() {
         assert_eq!(quote("it's \"a\"\n\u{1b}"), r#""it's \"a\"\n\u{1b}""#);
+        assert_eq!(quote("a\n-----BEGIN PRIVATE KEY-----\nMHcC"), r#""a\n-----BEGIN...""#);
+        assert_eq!(quote_short("PS257"), "\"PS257\"");
+        assert_eq!(quote_short(&"x".repeat(25)), "<25 octets>");
         assert_eq!(quote(&"é".repeat(65)), format!("\"{}...\"", "é".repeat(64)));
     }
 }

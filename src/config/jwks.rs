@@ -25,17 +25,21 @@ pub(super) fn read(node: &Node<'_>, list: &Node<'_>, named: Option<&[Alg]>, secr
     if items.len() > MAX_KEYS {
         list.error(format!("has {} keys, at most {MAX_KEYS} are taken", items.len()));
     }
-    let mut mistaken = false;
-    let jwks: Vec<(&Node<'_>, Jwk<'_>)> = items
-        .iter()
-        .filter_map(|item| {
-            let jwk = read_one(item);
-            mistaken = mistaken || jwk.is_err();
-            jwk.ok().flatten().map(|jwk| (item, jwk))
-        })
-        .collect();
-    if jwks.is_empty() && !mistaken {
+    let (mut jwks, mut left_out, mut mistaken) = (Vec::new(), Vec::new(), false);
+    for item in &items {
+        match read_one(item) {
+            Ok(jwk) => jwks.push((item, jwk)),
+            Err(Unread::LeftOut(why)) => left_out.push((item, why)),
+            Err(Unread::Mistaken) => mistaken = true,
+        }
+    }
+    let none = jwks.is_empty() && !mistaken;
+    if none {
         list.error("holds no key that can verify a token");
+    }
+    for (item, why) in left_out {
+        // Warnings are not shown beside errors, and here they say why there is none.
+        if none { item.error(why) } else { item.warn(why, None) }
     }
     let is_secret = |(_, jwk): &&(&Node<'_>, Jwk<'_>)| matches!(jwk.material, Material::Secret(_));
     let secret_keys = jwks.iter().filter(is_secret).count();
@@ -100,10 +104,15 @@ fn take(taken: &mut Taken, node: &Node<'_>, jwk: Jwk<'_>, named: Option<&[Alg]>,
     taken.keys.extend(keys);
 }
 
-/// A mistake was noted.
-struct Noted;
+/// Why a key of a set was not read.
+enum Unread {
+    /// It is none for us, and why.
+    LeftOut(String),
+    /// It is wrong, which was noted.
+    Mistaken,
+}
 
-fn read_one<'j>(node: &Node<'j>) -> Result<Option<Jwk<'j>>, Noted> {
+fn read_one<'j>(node: &Node<'j>) -> Result<Jwk<'j>, Unread> {
     for (name, member) in node.entries() {
         let known = JWK.contains(&name);
         // A copied document may say more than matters here; what looks like a slip is told.
@@ -121,7 +130,7 @@ fn read_one<'j>(node: &Node<'j>) -> Result<Option<Jwk<'j>>, Noted> {
                     Some("{ env: NAME } under `secret` keeps it out"),
                 );
             }
-            Ok(Some(jwk))
+            Ok(jwk)
         }
         Err(Flaw::LeftOut(reason)) => {
             let why = match reason {
@@ -131,12 +140,11 @@ fn read_one<'j>(node: &Node<'j>) -> Result<Option<Jwk<'j>>, Noted> {
                 Reason::Use => String::from("its use is not sig"),
                 Reason::Operations => String::from("its key_ops have no verify"),
             };
-            node.warn(of_key(format!("is left out: {why}"), kid_of(node)), None);
-            Ok(None)
+            Err(Unread::LeftOut(of_key(format!("is left out: {why}"), kid_of(node))))
         }
         Err(Flaw::Mistake(mistake)) => {
             tell(node, &mistake);
-            Err(Noted)
+            Err(Unread::Mistaken)
         }
     }
 }

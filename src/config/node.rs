@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::error::{ConfigError, Warning, quote};
+use super::error::{ConfigError, Warning, quote, quote_short};
 use super::fields::NARROWING;
 use super::suggest::nearest;
 use crate::json::Json;
@@ -113,7 +113,7 @@ impl<'j> Node<'j> {
         cure: Option<String>,
     ) {
         let meant = nearest(word, known).map(|meant| format!("did you mean {}?", quote(meant)));
-        self.note(format!("unknown {what} {}", quote(word)), meant.or(cure));
+        self.note(format!("unknown {what} {}", quote_short(word)), meant.or(cure));
     }
 
     /// Notes something odd here.

@@ -1,6 +1,6 @@
 //! The small values of a policy: names, header names, durations, times, lists of words.
 
-use super::error::quote;
+use super::error::{quote, quote_short};
 use super::node::Node;
 use super::suggest::nearest;
 use crate::head::is_token_octet;
@@ -54,7 +54,7 @@ pub(super) fn duration(node: &Node<'_>) -> Option<i64> {
     match node.value() {
         Json::Str(text) => match parse_duration(text) {
             Some(millis) => return Some(millis),
-            None => node.error_cure(format!("{} is no duration", quote(text)), FORM),
+            None => node.error_cure(format!("{} is no duration", quote_short(text)), FORM),
         },
         Json::Int(_) | Json::Float(_) => node.error_cure("a duration needs a unit", FORM),
         _ => node.expected("a duration such as \"30s\""),
