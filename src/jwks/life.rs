@@ -172,7 +172,9 @@ impl Life {
         let outcome = match (&fetch.set, &self.source.place) {
             (None, Place::Metadata { issuer, uri }) => match read_metadata(&answer, issuer, uri) {
                 Ok(set) => {
-                    let request = Request::new(&self.source, &set, etag(fetch.document.as_ref()));
+                    // An entity tag is one address's own (RFC 9110 section 8.8.3), and the set may have moved.
+                    fetch.document = None;
+                    let request = Request::new(&self.source, &set, Vec::new());
                     fetch.set = Some(set);
                     self.fetch = Some(fetch);
                     return Progress::Fetch(request);

@@ -73,7 +73,10 @@ impl Record {
     /// The record after an answer; `changed` if it brought another document.
     #[must_use]
     pub fn succeeded(self, changed: bool, now: Time) -> Self {
-        let generation = self.generation.wrapping_add(u64::from(changed));
+        // A record that was lost begins again, and its numbers must not: a worker would take the new document for
+        // the one that it holds.
+        let least = u64::try_from(now.millis()).unwrap_or_default();
+        let generation = if changed { self.generation.wrapping_add(1).max(least) } else { self.generation };
         Self { fetched: Some(now), generation, leased: None, failures: 0, ..self }
     }
 
@@ -219,6 +222,15 @@ mod tests {
         assert!(fetched.is_due(&source(), Want::Newer, before));
         assert_eq!(fetched.serves_until(&source(), before), Some(before.plus(4_200_000)));
         assert!(fetched.failed().is_due(&source(), Want::Missing, before));
+    }
+
+    #[test]
+    fn a_record_that_was_lost_does_not_count_from_the_start() {
+        let held = Record::default().succeeded(true, NOW);
+        let anew = Record::default().succeeded(true, NOW.plus(1));
+        assert!(anew.generation > held.generation);
+        assert_eq!(held.succeeded(true, NOW.plus(-5)).generation, held.generation + 1);
+        assert_eq!(held.succeeded(false, NOW.plus(5)).generation, held.generation);
     }
 
     #[test]

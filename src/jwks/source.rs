@@ -46,14 +46,15 @@ pub struct Uri {
 }
 
 impl Source {
-    /// What tells this source from others where workers meet. Sources that differ in nothing share.
+    /// What tells this source from others where workers meet. Sources that differ in nothing share. Two spellings of
+    /// an issuer may have one address for metadata, of which only one is right: they do not share.
     pub fn key(&self) -> String {
-        let (kind, uri) = match &self.place {
-            Place::Set(uri) => ("set", uri),
-            Place::Metadata { uri, .. } => ("metadata", uri),
+        let (kind, uri, issuer) = match &self.place {
+            Place::Set(uri) => ("set", uri, ""),
+            Place::Metadata { uri, issuer } => ("metadata", uri, issuer.as_str()),
         };
         let algorithms: Vec<&str> = self.algorithms.iter().flatten().map(|alg| alg.name()).collect();
-        format!("gatekey/1/{kind}/{}/{}/{}", self.cluster, algorithms.join("+"), uri.text())
+        format!("gatekey/1/{kind}/{}/{}/{} {issuer}", self.cluster, algorithms.join("+"), uri.text())
     }
 }
 
