@@ -8,6 +8,7 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use support::bootstrap::LOOSE;
 use support::echo::Echo;
 use support::envoy::{AfterTrap, Envoy, Setup, available};
 use support::http::Client;
@@ -27,6 +28,11 @@ struct Scene {
 impl Scene {
     /// An Envoy whose policy fetches keys from a server that serves `p256` as `k1`; `prepare` comes before Envoy starts.
     fn new(workers: usize, jwks: Value, prepare: impl FnOnce(&KeyServer)) -> Option<Self> {
+        Self::on("main", workers, jwks, prepare)
+    }
+
+    /// The same with a listener of this name.
+    fn on(listener: &str, workers: usize, jwks: Value, prepare: impl FnOnce(&KeyServer)) -> Option<Self> {
         let (launch, module) = available()?;
         let module = std::fs::read(module).expect("the module");
         let keys = KeyServer::start(&[("k1", "p256")]);
@@ -43,7 +49,7 @@ impl Scene {
             &launch,
             &Setup {
                 module,
-                policies: vec![("main".into(), policy)],
+                policies: vec![(listener.into(), policy)],
                 env: Vec::new(),
                 after_trap: AfterTrap::FailReload,
                 workers,
@@ -362,4 +368,17 @@ fn a_silent_server_holds_requests_for_a_while_only() {
     assert_eq!(tally.of(503), 20, "{tally:?}");
     assert!(tally.quantile(100) < 8_000);
     scene.healthy();
+}
+
+/// Envoy can be told to let a body overtake a filter that only pauses.
+#[test]
+fn a_body_does_not_carry_a_waiting_request_past() {
+    let Some(scene) = Scene::on(LOOSE, 1, json!({}), |keys| keys.mode("stall")) else { return };
+    let mut client = Client::connect(scene.envoy.listener(LOOSE)).expect("a connection");
+    let head = format!("POST / HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n", scene.good("alice"));
+    let body = "a".repeat(2000);
+    let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    let response = client.send(request.as_bytes(), false).expect("an answer");
+    assert_eq!(response.status, 503, "{response:?}");
+    say("REMOTE body: a request that waits is not carried on by its body");
 }

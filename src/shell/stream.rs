@@ -31,6 +31,7 @@ enum Stand {
 pub(super) fn begin(plugin: &Rc<Plugin>, context: u32) -> Action {
     match handle(plugin, context, Patience::Fresh) {
         Ok(Stand::Passed) => Action::Continue,
+        Ok(Stand::Waits) if plugin.host.has_background() => Action::PauseAll,
         Ok(Stand::Answered | Stand::Waits) => Action::Pause,
         Err(_) => {
             refuse_unheard(Some(plugin));

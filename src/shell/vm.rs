@@ -53,6 +53,9 @@ pub(super) enum Action {
     Continue,
     /// Hold it: it was answered, or will be resumed.
     Pause,
+    /// Hold it whole, body and trailers too. Envoy takes a mere pause for this, unless it is told otherwise
+    /// (`allow_on_headers_stop_iteration`): the body would then send the head on before it is decided.
+    PauseAll,
 }
 
 impl Action {
@@ -61,6 +64,7 @@ impl Action {
         match self {
             Action::Continue => 0,
             Action::Pause => 1,
+            Action::PauseAll => 4,
         }
     }
 }

@@ -61,6 +61,9 @@ fn capabilities() -> Value {
     Value::Object(names.map(|name| (name.to_owned(), json!({}))).collect())
 }
 
+/// The listener where a filter that only pauses is overtaken by the body of its request.
+pub const LOOSE: &str = "loose";
+
 /// Policies go in as text, as octets and as a Struct in turn: each of the ways that Envoy has.
 fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String, Value)) -> Value {
     let (kind, value) = match index % 3 {
@@ -131,6 +134,7 @@ fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String
                                 "name": name,
                                 "root_id": name,
                                 "failure_policy": failure_policy,
+                                "allow_on_headers_stop_iteration": name == LOOSE,
                                 "configuration": configuration,
                                 "vm_config": vm,
                             },
