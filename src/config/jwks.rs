@@ -8,6 +8,7 @@ use crate::jose::alg::Alg;
 use crate::jose::document::MAX_KEYS;
 use crate::jose::jwk::{self, Flaw, Jwk, Material, Mistake, Reason};
 use crate::jose::keyset::{Key, MAX_CANDIDATES};
+use crate::jose::material::Public;
 
 use super::keys::hmac_key;
 
@@ -16,6 +17,13 @@ use super::keys::hmac_key;
 pub(super) struct Taken {
     pub(super) keys: Vec<Key>,
     pub(super) carried: Vec<Alg>,
+}
+
+impl Taken {
+    pub(super) fn add(&mut self, keys: Vec<Key>) {
+        self.carried.extend(keys.iter().map(|key| key.verifier.alg()));
+        self.keys.extend(keys);
+    }
 }
 
 /// Reads `keys: [...]`. Keys that are none for us are left out with a warning. `named` are the algorithms
@@ -82,16 +90,7 @@ fn take(taken: &mut Taken, node: &Node<'_>, jwk: Jwk<'_>, named: Option<&[Alg]>,
                 None => return,
             }
         }
-        Material::Public(public) => {
-            let algs = public.algorithms(alg, named);
-            if algs.is_empty() && alg.is_none() {
-                node.error_cure(
-                    of(format!("is {}, and `algorithms` names none that goes with it", public.kind())),
-                    "add one there, or remove the key",
-                );
-            }
-            public.bind(kid, &algs)
-        }
+        Material::Public(public) => bind(node, kid, alg, *public, named),
     };
     let twice = |key: &Key| {
         let same = |other: &&Key| other.kid.as_deref() == kid && other.verifier.alg() == key.verifier.alg();
@@ -100,8 +99,25 @@ fn take(taken: &mut Taken, node: &Node<'_>, jwk: Jwk<'_>, named: Option<&[Alg]>,
     if keys.iter().any(twice) {
         node.error(format!("has the kid {} of a key before it", quote(kid.unwrap_or_default())));
     }
-    taken.carried.extend(keys.iter().map(|key| key.verifier.alg()));
-    taken.keys.extend(keys);
+    taken.add(keys);
+}
+
+/// A public key for its algorithms, of which there must be some.
+pub(super) fn bind(
+    node: &Node<'_>,
+    kid: Option<&str>,
+    alg: Option<Alg>,
+    key: Public,
+    named: Option<&[Alg]>,
+) -> Vec<Key> {
+    let algs = key.algorithms(alg, named);
+    if algs.is_empty() && alg.is_none() {
+        node.error_cure(
+            of_key(format!("is {}, and `algorithms` names none that goes with it", key.kind()), kid),
+            "add one there, or remove the key",
+        );
+    }
+    key.bind(kid, &algs)
 }
 
 /// Why a key of a set was not read.

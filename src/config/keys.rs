@@ -134,16 +134,7 @@ fn from_pem(list: &Node<'_>, named: Option<&[Alg]>, secrets: &Secrets<'_>) -> Ta
         };
         for public in keys {
             count += 1;
-            let algs = public.algorithms(None, named);
-            if algs.is_empty() {
-                item.error_cure(
-                    format!("is {}, and `algorithms` names none that goes with it", public.kind()),
-                    "add one there, or remove the key",
-                );
-            }
-            let keys = public.bind(None, &algs);
-            taken.carried.extend(keys.iter().map(|key| key.verifier.alg()));
-            taken.keys.extend(keys);
+            taken.add(jwks::bind(&item, None, None, public, named));
         }
     }
     if count > MAX_CANDIDATES {

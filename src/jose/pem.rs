@@ -7,6 +7,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::der::{BIT_STRING, EC_PUBLIC_KEY, INTEGER, OBJECT, RSA_ENCRYPTION, SEQUENCE};
 use super::ecdsa::{Curve, EcKey};
 use super::ed25519::EdKey;
 use super::fault::KeyFault;
@@ -80,17 +81,12 @@ pub fn read(text: &str) -> Result<Vec<Public>, PemFault> {
     if keys.is_empty() { Err(PemFault::Form) } else { Ok(keys) }
 }
 
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
-const OBJECT: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
 /// The version of a certificate, which may be left out.
 const VERSION: u8 = 0xa0;
 
-/// rsaEncryption, id-RSASSA-PSS (RFC 8017 appendix A), id-ecPublicKey (RFC 5480), id-Ed25519 (RFC 8410).
-const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+/// id-RSASSA-PSS (RFC 8017 appendix A.2.3).
 const RSASSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
-const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+/// id-Ed25519 (RFC 8410 section 3).
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
 /// The key of a certificate (RFC 5280 section 4.1).

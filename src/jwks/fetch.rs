@@ -53,6 +53,17 @@ pub struct Answer {
     pub body: Option<Vec<u8>>,
 }
 
+impl Answer {
+    /// The document that came, or why there is none.
+    pub(super) fn document(&self) -> Result<&[u8], Outcome> {
+        match self.status {
+            None | Some(502..=504) => Err(Outcome::Unreachable),
+            Some(200) => self.body.as_deref().filter(|body| body.len() <= MAX_DOCUMENT).ok_or(Outcome::Document),
+            Some(_) => Err(Outcome::Status),
+        }
+    }
+}
+
 /// How a fetch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

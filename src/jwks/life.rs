@@ -3,7 +3,7 @@
 
 use super::board::{Board, Document, read_record, write_record};
 use super::discovery;
-use super::fetch::{Answer, MAX_DOCUMENT, Outcome, Request};
+use super::fetch::{Answer, Outcome, Request};
 use super::record::{Record, Want};
 use super::source::{Place, Source, Uri};
 use crate::jose::document;
@@ -127,11 +127,6 @@ impl Life {
         }
     }
 
-    /// Whether anybody is fetching.
-    pub fn is_fetched(&self, board: &dyn Board, now: Time) -> bool {
-        read_record(board, &self.name).0.is_leased(now)
-    }
-
     /// Whether the set should be fetched again, whoever does it.
     pub fn is_due(&self, board: &dyn Board, now: Time) -> bool {
         read_record(board, &self.name).0.is_due(&self.source, Want::Refresh, now)
@@ -151,7 +146,7 @@ impl Life {
         }
         if !write_record(board, &self.name, &record.lease(want, now), mark) {
             // Somebody was quicker, by less than this call took; or the board does not work.
-            let fetched = self.is_fetched(board, now);
+            let fetched = read_record(board, &self.name).0.is_leased(now);
             return if fetched { Next::Wait } else { Next::Nothing };
         }
         let document = Document::read(board, &self.name);
@@ -170,18 +165,20 @@ impl Life {
             return Progress::Ended(Outcome::Unreachable);
         };
         let outcome = match (&fetch.set, &self.source.place) {
-            (None, Place::Metadata { issuer, uri }) => match read_metadata(&answer, issuer, uri) {
-                Ok(set) => {
-                    // An entity tag is one address's own (RFC 9110 section 8.8.3), and the set may have moved.
-                    fetch.document = None;
-                    let request = Request::new(&self.source, &set, Vec::new());
-                    fetch.set = Some(set);
-                    self.fetch = Some(fetch);
-                    return Progress::Fetch(request);
+            (None, Place::Metadata { issuer, uri }) => {
+                match answer.document().and_then(|text| discovery::jwks_uri(text, issuer, uri).ok_or(Outcome::Issuer)) {
+                    Ok(set) => {
+                        // An entity tag is one address's own (RFC 9110 section 8.8.3), and the set may have moved.
+                        fetch.document = None;
+                        let request = Request::new(&self.source, &set, Vec::new());
+                        fetch.set = Some(set);
+                        self.fetch = Some(fetch);
+                        return Progress::Fetch(request);
+                    }
+                    Err(outcome) => outcome,
                 }
-                Err(outcome) => outcome,
-            },
-            _ => self.judge(answer, &fetch, board, now),
+            }
+            _ => self.judge(&answer, &fetch, board, now),
         };
         if outcome.is_success() {
             self.sync(board, keyring, now);
@@ -192,27 +189,20 @@ impl Life {
     }
 
     /// Takes a document that is good and leaves it on the board, or says why it is not.
-    fn judge(&self, answer: Answer, fetch: &Fetch, board: &dyn Board, now: Time) -> Outcome {
-        let text = match (answer.status, &fetch.document) {
-            (None | Some(502..=504), _) => return Outcome::Unreachable,
-            (Some(200), _) => answer.body,
-            // Only who sent an entity tag is told this.
-            (Some(304), Some(document)) if !document.etag.is_empty() => {
-                return self.confirm(None, fetch.began, board, now);
-            }
-            (Some(_), _) => return Outcome::Status,
-        };
-        let Some(text) = text.filter(|text| text.len() <= MAX_DOCUMENT) else {
-            return Outcome::Document;
-        };
-        if document::read(&text, self.source.algorithms.as_deref()).is_err() {
-            return Outcome::Document;
+    fn judge(&self, answer: &Answer, fetch: &Fetch, board: &dyn Board, now: Time) -> Outcome {
+        // Only who sent an entity tag is told this.
+        if answer.status == Some(304) && fetch.document.as_ref().is_some_and(|document| !document.etag.is_empty()) {
+            return self.confirm(None, fetch.began, board, now);
         }
-        self.confirm(Some((answer.etag, text)), fetch.began, board, now)
+        match answer.document() {
+            Ok(text) if document::read(text, self.source.algorithms.as_deref()).is_err() => Outcome::Document,
+            Ok(text) => self.confirm(Some((&answer.etag, text)), fetch.began, board, now),
+            Err(outcome) => outcome,
+        }
     }
 
     /// Writes down that the set was fetched, and the document if it is another one.
-    fn confirm(&self, fetched: Option<(Vec<u8>, Vec<u8>)>, began: Time, board: &dyn Board, now: Time) -> Outcome {
+    fn confirm(&self, fetched: Option<(&[u8], &[u8])>, began: Time, board: &dyn Board, now: Time) -> Outcome {
         // Workers rarely meet here, and one that lost every time leaves the next attempt to others.
         for _ in 0..4 {
             let (record, mark) = read_record(board, &self.name);
@@ -228,9 +218,9 @@ impl Life {
                 // This answer came late, and the lease is somebody else's by now.
                 next.leased = record.leased;
             }
-            if let Some((etag, text)) = &fetched {
+            if let Some((etag, text)) = fetched {
                 // The document first: a record that tells of it must find it.
-                let document = Document { generation: next.generation, etag: etag.clone(), text: text.clone() };
+                let document = Document { generation: next.generation, etag: etag.to_vec(), text: text.to_vec() };
                 document.write(board, &self.name);
             }
             if write_record(board, &self.name, &next, mark) {
@@ -251,16 +241,4 @@ impl Life {
 
 fn etag(document: Option<&Document>) -> Vec<u8> {
     document.map(|document| document.etag.clone()).unwrap_or_default()
-}
-
-/// The address of the key set, or why there is none.
-fn read_metadata(answer: &Answer, issuer: &str, metadata: &Uri) -> Result<Uri, Outcome> {
-    match answer.status {
-        None | Some(502..=504) => Err(Outcome::Unreachable),
-        Some(200) => {
-            let body = answer.body.as_deref().filter(|body| body.len() <= MAX_DOCUMENT).ok_or(Outcome::Document)?;
-            discovery::jwks_uri(body, issuer, metadata).ok_or(Outcome::Issuer)
-        }
-        Some(_) => Err(Outcome::Status),
-    }
 }

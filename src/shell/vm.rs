@@ -1,6 +1,6 @@
 //! What lives in one VM: instances of the filter, their streams, and calls that are under way.
 //!
-//! Nothing is borrowed while a host call is made: some hosts call back before they return.
+//! None of these tables is borrowed while a host call is made: some hosts call back before they return.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -77,6 +77,10 @@ fn plugin_of_root(root: u32) -> Option<Rc<Plugin>> {
     with(|vm| &vm.plugins, |plugins| plugins.get(&root).cloned()).flatten().flatten()
 }
 
+fn plugin_of_stream(context: u32) -> Option<Rc<Plugin>> {
+    with(|vm| &vm.streams, |streams| streams.get(&context).cloned()).flatten().flatten()
+}
+
 /// A context begins: a root if it has no parent, else a stream of its parent.
 pub(super) fn create(context: u32, parent: u32) {
     if parent == 0 {
@@ -100,7 +104,7 @@ pub(super) fn configure(root: u32, size: usize) -> bool {
 
 /// The head of a request has come.
 pub(super) fn request(context: u32) -> Action {
-    match with(|vm| &vm.streams, |streams| streams.get(&context).cloned()).flatten().flatten() {
+    match plugin_of_stream(context) {
         Some(plugin) => stream::begin(&plugin, context),
         None => stream::refuse_without_policy(),
     }
@@ -108,7 +112,7 @@ pub(super) fn request(context: u32) -> Action {
 
 /// The trailers of a request have come. Some services read them as headers.
 pub(super) fn trailers(context: u32) -> Action {
-    match with(|vm| &vm.streams, |streams| streams.get(&context).cloned()).flatten().flatten() {
+    match plugin_of_stream(context) {
         Some(plugin) => stream::trailers(&plugin),
         None => stream::refuse_without_policy(),
     }

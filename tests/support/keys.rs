@@ -81,6 +81,20 @@ fn sign_rsa(key: PrivateKey, alg: &str, message: &[u8]) -> Vec<u8> {
     }
 }
 
+/// Every algorithm with a public key, and a key for it.
+pub const ASYMMETRIC: [(&str, &str); 10] = [
+    ("RS256", "rsa2048"),
+    ("RS384", "rsa2048"),
+    ("RS512", "rsa2048"),
+    ("PS256", "rsa2048"),
+    ("PS384", "rsa2048"),
+    ("PS512", "rsa2048"),
+    ("ES256", "p256"),
+    ("ES384", "p384"),
+    ("ES512", "p521"),
+    ("EdDSA", "ed25519"),
+];
+
 /// The public side as a JWK, without any member that could be left out.
 pub fn jwk(name: &str) -> Value {
     let text = |octets: &[u8]| URL_SAFE_NO_PAD.encode(octets);

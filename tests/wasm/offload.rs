@@ -58,18 +58,6 @@ fn a_host_that_loses_the_function_changes_nothing() {
 /// Every octet of every signature counts, on every host, whoever checks it.
 #[test]
 fn every_octet_of_every_signature_counts() {
-    let algs = [
-        ("RS256", "rsa2048"),
-        ("RS384", "rsa2048"),
-        ("RS512", "rsa2048"),
-        ("PS256", "rsa2048"),
-        ("PS384", "rsa2048"),
-        ("PS512", "rsa2048"),
-        ("ES256", "p256"),
-        ("ES384", "p384"),
-        ("ES512", "p521"),
-        ("EdDSA", "ed25519"),
-    ];
     for (profile, verifier) in [
         (Profile::Envoy, Verification::Right),
         (Profile::Envoy, Verification::Absent),
@@ -78,7 +66,7 @@ fn every_octet_of_every_signature_counts() {
         let mut vm = Vm::start(profile, &[], now_seconds()).unwrap_or_else(|error| panic!("{error}"));
         vm.background().verifier = verifier;
         let mut flips = 0;
-        for (alg, key) in algs {
+        for (alg, key) in keys::ASYMMETRIC {
             let policy = json!({
                 "issuers": { "id": { "algorithms": alg, "jwks": { "keys": [keys::jwk(key)] } } },
                 // Bad tokens are remembered; here each is to be looked at.
