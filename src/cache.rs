@@ -85,6 +85,8 @@ struct Bad {
     hash: u64,
     text: Box<[u8]>,
     basis: Basis,
+    /// Whether keys that came later might have made its signature.
+    open: bool,
     until: Time,
 }
 
@@ -137,10 +139,10 @@ impl Cache {
         found
     }
 
-    /// Whether a token is known to have a signature that no key made, and under what.
-    pub fn find_bad(&self, place: Place, text: &[u8], now: Time) -> Option<Basis> {
+    /// Whether a token is known to have a signature that no key made: under what, and whether newer keys might have.
+    pub fn find_bad(&self, place: Place, text: &[u8], now: Time) -> Option<(Basis, bool)> {
         let is = |bad: &&Bad| bad.hash == place.0 && now < bad.until && same(&bad.text, text);
-        self.bad.iter().find(is).map(|bad| bad.basis)
+        self.bad.iter().find(is).map(|bad| (bad.basis, bad.open))
     }
 
     /// Keeps a verified token, in place of the one of its neighbours that was not used for longest.
@@ -169,12 +171,12 @@ impl Cache {
         self.make_room(place);
     }
 
-    /// Keeps a token whose signature no key made, in place of the oldest such.
-    pub fn keep_bad(&mut self, place: Place, text: &[u8], basis: Basis, now: Time) {
+    /// Keeps a token whose signature no key made, in place of the oldest such; `open` if newer keys might have.
+    pub fn keep_bad(&mut self, place: Place, text: &[u8], basis: Basis, open: bool, now: Time) {
         if text.len() > MOST_BAD / BAD {
             return;
         }
-        let bad = Bad { hash: place.0, text: text.into(), basis, until: now.plus(self.ttl) };
+        let bad = Bad { hash: place.0, text: text.into(), basis, open, until: now.plus(self.ttl) };
         self.bad_weight = self.bad_weight.saturating_add(bad.text.len());
         match self.bad.get_mut(self.bad_next) {
             Some(old) => {
@@ -213,9 +215,10 @@ impl Cache {
 #[derive(Clone, Copy, Debug)]
 pub struct Place(u64);
 
-/// What a token takes, roughly, in octets: its text, and its claims as values.
+/// What a token takes, roughly, in octets: its text, its claims as values, and the roles and scopes among them.
 fn weight(text: &[u8], token: &Token) -> usize {
-    text.len().saturating_add(token.claims.json().weight()).saturating_add(256)
+    let names: usize = token.roles.iter().chain(&token.scopes).map(|name| name.len().saturating_add(24)).sum();
+    text.len().saturating_add(token.claims.json().weight()).saturating_add(names).saturating_add(256)
 }
 
 /// Whether two texts are the same, eight octets at a time: WebAssembly compares one at a time otherwise. The

@@ -19,8 +19,20 @@ pub struct Decision<'a> {
     pub edits: Edits,
     /// Which kinds of credential were shown, good or bad.
     pub shown: Shown,
-    /// The issuer, by its index, whose keys might turn a refusal into something else if others could be had.
-    pub wants: Option<(usize, Want)>,
+    /// What might turn a refusal into something else, if it could be had.
+    pub wants: Option<Wish>,
+}
+
+/// Something that a decision lacks and that may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Other keys of an issuer.
+    Keys {
+        /// The index of the issuer.
+        issuer: usize,
+        /// Why they are wanted.
+        want: Want,
+    },
 }
 
 /// Whether a request passes.

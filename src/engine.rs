@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use crate::credential::read::{self, Found};
-use crate::decision::{Decision, Denial, Shown, Trace, Verdict};
+use crate::decision::{Decision, Denial, Shown, Trace, Verdict, Wish};
 use crate::deny::Reason;
 use crate::edit::Edits;
 use crate::head::Head;
 use crate::identity::Identity;
-use crate::jose::{self, Means};
-use crate::jwks::record::Want;
+use crate::jose;
+use crate::means::Means;
 use crate::path::NormalPath;
 use crate::policy::{Mode, Policy, Routing};
 use crate::route::{self, Route, Target};
@@ -58,8 +58,8 @@ struct Case<'a, 'r, 'm, T> {
     trace: &'r mut T,
     route: Option<&'a Route>,
     shown: Shown,
-    /// Whose keys might change the outcome if others could be had.
-    wants: Option<(usize, Want)>,
+    /// What might change the outcome if it could be had.
+    wants: Option<Wish>,
     edits: Edits,
 }
 
@@ -185,7 +185,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
     fn verify_token(&mut self, token: &[u8]) -> Result<Identity<'a>, Reason> {
         let policy = self.policy;
         let token = jose::verify(token, &policy.issuers, self.now, self.means, self.trace).map_err(|refusal| {
-            self.wants = refusal.wants;
+            self.wants = refusal.wants.map(|(issuer, want)| Wish::Keys { issuer, want });
             refusal.reason
         })?;
         let issuer = policy.issuers.get(token.issuer).ok_or(Reason::Internal)?;

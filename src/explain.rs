@@ -6,10 +6,11 @@ use crate::edit::Edits;
 use crate::engine;
 use crate::head::Head;
 use crate::identity::Identity;
-use crate::jose::Means;
 use crate::jose::keyring::Keyring;
 use crate::jose::offload::NoOffload;
 use crate::json::Json;
+use crate::means::Means;
+use crate::peer::{self, Peer};
 use crate::policy::Policy;
 use crate::reply::{Asked, Reply, is_grpc};
 use crate::time::Time;
@@ -43,14 +44,14 @@ pub struct Explanation {
 
 /// Decides a request and tells how. Keys that the policy has fetched are not there.
 pub fn explain(policy: &Policy, head: &Head<'_>, now: Time) -> Explanation {
-    explain_with(policy, &Keyring::new(&policy.issuers), head, now)
+    explain_with(policy, &Keyring::new(&policy.issuers), &peer::Nobody, head, now)
 }
 
-/// Decides a request with keys that were fetched, and tells how.
-pub fn explain_with(policy: &Policy, keyring: &Keyring, head: &Head<'_>, now: Time) -> Explanation {
+/// Decides a request of a peer, with keys that were fetched, and tells how.
+pub fn explain_with(policy: &Policy, keyring: &Keyring, peer: &dyn Peer, head: &Head<'_>, now: Time) -> Explanation {
     let mut steps = Vec::new();
     // Every step is to be told, so nothing is remembered from one request to the next.
-    let mut means = Means { keyring, cache: &mut Cache::off(), offload: &NoOffload };
+    let mut means = Means { keyring, cache: &mut Cache::off(), offload: &NoOffload, peer };
     let decision = engine::decide(policy, head, now, &mut means, &mut steps);
     let asked = Asked { id: head.first("x-request-id"), grpc: head.first("content-type").is_some_and(is_grpc) };
     let reply = match &decision.verdict {

@@ -2,7 +2,9 @@
 
 mod support;
 
+use gatekey::explain::explain_with;
 use gatekey::head::Head;
+use gatekey::jose::keyring::Keyring;
 use gatekey::time::Time;
 use support::table::parse;
 use support::{Case, CaseFile, Outcome, Rung, Tally, check, load_all, now_seconds};
@@ -28,7 +30,13 @@ fn run(policy: &gatekey::policy::Policy, file: &CaseFile, case: &Case, now: u64)
     let head = head_of(case);
     let pairs: Vec<(&[u8], &[u8])> = head.iter().map(|(n, v)| (n.as_bytes(), v.as_slice())).collect();
     let now = Time::from_seconds(i64::try_from(now).expect("a time in this era"));
-    let explanation = gatekey::explain::explain(policy, &Head { pairs: &pairs, complete: true }, now);
+    let explanation = explain_with(
+        policy,
+        &Keyring::new(policy.issuers()),
+        &case.request.peer,
+        &Head { pairs: &pairs, complete: true },
+        now,
+    );
     for step in &explanation.steps {
         // A token in the middle of a path is no credential, and paths are shown.
         let in_path = |text: &str| case.request.path.as_ref().is_some_and(|path| path.contains(text));

@@ -27,7 +27,8 @@ sees, and the steps that led there.
 
   --requests LIST        a file, or - for stdin, with one request per line:
                          {\"id\",\"method\",\"path\",\"headers\":[[name,value],...]}
-                         where a value that is not UTF-8 is written {\"b64\":\"...\"}. One JSON object per line is
+                         where a value that is not UTF-8 is written {\"b64\":\"...\"}, and if it matters
+                         \"peer\":{\"address\":IP,\"certificate\":SHA-256 in hex}. One JSON object per line is
                          printed, in order: {\"id\",\"decision\",\"status\",\"reason\",\"route\",\"identity\",\"set\",
                          \"removed\",\"steps\"}, or {\"id\",\"error\"} for a line that is no request
   --method, --path, --header
@@ -133,7 +134,7 @@ fn error(id: Json<'static>, message: String, bad: &mut bool) -> Json<'static> {
 }
 
 fn decide(policy: &Policy, keyring: &Keyring, request: &Request, now: Time) -> Explanation {
-    explain_with(policy, keyring, &Head { pairs: &request.head(), complete: true }, now)
+    explain_with(policy, keyring, &request.peer, &Head { pairs: &request.head(), complete: true }, now)
 }
 
 fn explain_one(policy: &Policy, keyring: &Keyring, args: &Args, now: Time, out: &mut dyn Write) -> Outcome {

@@ -7,6 +7,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use gatekey::credential::{Location, Read};
 use gatekey::json::{self, Json, Limits};
+use gatekey::peer::{Known, read_address, read_digest};
 
 const LIMITS: Limits = Limits { depth: 8, members: 100_000 };
 
@@ -15,6 +16,8 @@ const LIMITS: Limits = Limits { depth: 8, members: 100_000 };
 pub(super) struct Request {
     /// Names and values, in order.
     pub(super) pairs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Who sends it.
+    pub(super) peer: Known,
 }
 
 /// A request of a list: its id, and the request or what is wrong with its line.
@@ -66,7 +69,29 @@ fn read_request(value: &Json<'_>) -> Result<Request, String> {
         }
         Some(_) => return Err(String::from(FORM)),
     }
+    request.peer = read_peer(value.get("peer"))?;
     Ok(request)
+}
+
+/// `{"address": "192.0.2.7", "certificate": "<SHA-256, 64 hexadecimal digits>"}`, both as they are known.
+fn read_peer(value: Option<&Json<'_>>) -> Result<Known, String> {
+    let members = match value {
+        None | Some(Json::Null) => return Ok(Known::default()),
+        Some(Json::Object(members)) => members,
+        Some(_) => return Err(String::from("peer: write {\"address\": ..., \"certificate\": ...}")),
+    };
+    let mut peer = Known::default();
+    for (name, value) in members {
+        let text = value.as_str().unwrap_or_default().as_bytes();
+        match name.as_ref() {
+            "address" => peer.address = Some(read_address(text).ok_or("peer.address: no IP address")?),
+            "certificate" => {
+                peer.certificate = Some(read_digest(text).ok_or("peer.certificate: no SHA-256 in hexadecimal digits")?);
+            }
+            _ => return Err(String::from("peer: has address and certificate, nothing else")),
+        }
+    }
+    Ok(peer)
 }
 
 /// Text, or `{"b64": "..."}` for octets that are not UTF-8.
@@ -87,7 +112,7 @@ fn octets(value: &Json<'_>) -> Option<Vec<u8>> {
 impl Request {
     /// A request without headers.
     pub(super) fn new(method: &str, path: &str) -> Self {
-        Self { pairs: vec![(":method".into(), method.into()), (":path".into(), path.into())] }
+        Self { pairs: vec![(":method".into(), method.into()), (":path".into(), path.into())], peer: Known::default() }
     }
 
     /// Adds `Name: value`; `None` if it is not written so.
@@ -170,6 +195,10 @@ mod tests {
             "{\"headers\":[[\"a\"]]}",
             "{\"headers\":[[\"a\",{\"b64\":\"!\"}]]}",
             "{\"a\":1,\"a\":2}",
+            "{\"peer\":[]}",
+            "{\"peer\":{\"address\":\"x\"}}",
+            "{\"peer\":{\"certificate\":1}}",
+            "{\"peer\":{\"port\":\"1\"}}",
         ] {
             assert!(request(line).is_err(), "{line}");
         }

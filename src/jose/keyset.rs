@@ -30,17 +30,11 @@ impl KeySet {
         self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 
-    /// The keys that may have signed a token with this header, at most [`MAX_CANDIDATES`].
+    /// The keys that may have signed a token with this header, at most [`MAX_CANDIDATES`], those that it names first.
     pub fn candidates<'k>(&'k self, kid: Option<&'k str>, alg: Alg) -> impl Iterator<Item = &'k dyn Verifier> + 'k {
-        let named = move |key: &&Key| match (&key.kid, kid) {
-            (Some(own), Some(wanted)) => own == wanted,
-            _ => true,
-        };
-        self.keys
-            .iter()
-            .filter(named)
-            .map(|key| key.verifier.as_ref())
-            .filter(move |verifier| verifier.alg() == alg)
-            .take(MAX_CANDIDATES)
+        let named = move |key: &&Key| kid.is_some() && key.kid.as_deref() == kid;
+        let unnamed = move |key: &&Key| kid.is_none() || key.kid.is_none();
+        let keys = self.keys.iter().filter(named).chain(self.keys.iter().filter(unnamed));
+        keys.map(|key| key.verifier.as_ref()).filter(move |verifier| verifier.alg() == alg).take(MAX_CANDIDATES)
     }
 }

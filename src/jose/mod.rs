@@ -27,34 +27,23 @@ pub use header::short_type;
 
 use std::rc::Rc;
 
-use crate::cache::{Basis, Cache};
+use crate::cache::Basis;
 use crate::decision::Trace;
 use crate::deny::Reason;
 use crate::json::{self, Json, Limits};
 use crate::jwks::record::Want;
+use crate::means::Means;
 use crate::time::Time;
 use alg::Alg;
 use compact::Compact;
 use header::Header;
 use issuer::{Audience, Found, Issuer, Issuers, Keys};
-use keyring::Keyring;
-use offload::Offload;
 use token::Token;
 
 const LIMITS: Limits = Limits { depth: 32, members: 2048 };
 
 /// Types that never are access tokens: proofs of possession, logout tokens and security events.
 const NEVER_BEARER: [&str; 3] = ["dpop+jwt", "logout+jwt", "secevent+jwt"];
-
-/// What verification uses beside the policy.
-pub struct Means<'m> {
-    /// The keys that were fetched.
-    pub keyring: &'m Keyring,
-    /// Tokens that were verified before.
-    pub cache: &'m mut Cache,
-    /// Somebody who may check signatures faster.
-    pub offload: &'m dyn Offload,
-}
 
 /// Why a token does not count, and whether that could change soon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,9 +115,11 @@ pub fn verify(
 
     let basis = means.keyring.generation(index, issuer, now).map(|generation| Basis { issuer: index, generation });
     if let (Some(place), Some(basis)) = (place, basis)
-        && means.cache.find_bad(place, text, now) == Some(basis)
+        && let Some((known, open)) = means.cache.find_bad(place, text, now)
+        && known == basis
     {
-        return Err(Reason::SignatureInvalid.into());
+        let wants = open.then_some((index, Want::Newer));
+        return Err(Refusal { reason: Reason::SignatureInvalid, wants });
     }
     let signed = Signed { alg, kid: header.kid.as_deref(), message: parts.signed, signature: &signature };
     signed.check(index, issuer, now, means).inspect_err(|refusal| {
@@ -136,7 +127,7 @@ pub fn verify(
             trace.step(|| format!("the keys of issuer `{}` are fetched, and are not there", issuer.name));
         }
         if let (Reason::SignatureInvalid, Some(place), Some(basis)) = (refusal.reason, place, basis) {
-            means.cache.keep_bad(place, text, basis, now);
+            means.cache.keep_bad(place, text, basis, refusal.wants.is_some(), now);
         }
     })?;
     trace.step(|| {

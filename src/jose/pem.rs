@@ -6,6 +6,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
 
 use super::der::{BIT_STRING, EC_PUBLIC_KEY, INTEGER, OBJECT, RSA_ENCRYPTION, SEQUENCE};
 use super::ecdsa::{Curve, EcKey};
@@ -55,30 +56,55 @@ impl fmt::Display for PemFault {
 /// # Errors
 /// What is wrong with the first that is not taken.
 pub fn read(text: &str) -> Result<Vec<Public>, PemFault> {
-    const BEGIN: &str = "-----BEGIN ";
-    const DASHES: &str = "-----";
     if text.len() > LONGEST {
         return Err(PemFault::Form);
     }
     let mut keys = Vec::new();
     let mut rest = text;
-    while let Some((_, after)) = rest.split_once(BEGIN) {
-        let (label, after) = after.split_once(DASHES).ok_or(PemFault::Form)?;
-        let (body, after) = after.split_once(&format!("-----END {label}-----")).ok_or(PemFault::Form)?;
+    while let Some((block, after)) = Block::first(rest)? {
         rest = after;
-        let der = || {
-            let packed: Vec<u8> = body.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-            STANDARD.decode(packed).map_err(|_| PemFault::Content)
-        };
-        keys.push(match label {
-            "PUBLIC KEY" => public_key(&der()?)?,
-            "RSA PUBLIC KEY" => Public::Rsa(rsa_key(&der()?)?),
-            "CERTIFICATE" => certificate(&der()?)?,
+        keys.push(match block.label {
+            "PUBLIC KEY" => public_key(&block.der()?)?,
+            "RSA PUBLIC KEY" => Public::Rsa(rsa_key(&block.der()?)?),
+            CERTIFICATE => certificate(&block.der()?)?,
             label if label.ends_with("PRIVATE KEY") => return Err(PemFault::Private),
             label => return Err(PemFault::Label(String::from(label))),
         });
     }
     if keys.is_empty() { Err(PemFault::Form) } else { Ok(keys) }
+}
+
+/// The SHA-256 digest of the certificate that a text is, in DER (RFC 8705 section 3.1).
+pub fn certificate_digest(text: &[u8]) -> Option<[u8; 32]> {
+    let text = str::from_utf8(text).ok().filter(|text| text.len() <= LONGEST)?;
+    let (block, _) = Block::first(text).ok()??;
+    (block.label == CERTIFICATE).then(|| block.der().ok())?.map(|der| Sha256::digest(der).into())
+}
+
+/// The label of certificates.
+const CERTIFICATE: &str = "CERTIFICATE";
+
+/// A piece of PEM text between its two lines.
+struct Block<'t> {
+    label: &'t str,
+    body: &'t str,
+}
+
+impl<'t> Block<'t> {
+    /// The first block of a text, and what follows it.
+    fn first(text: &'t str) -> Result<Option<(Self, &'t str)>, PemFault> {
+        let Some((_, after)) = text.split_once("-----BEGIN ") else {
+            return Ok(None);
+        };
+        let (label, after) = after.split_once("-----").ok_or(PemFault::Form)?;
+        let (body, rest) = after.split_once(&format!("-----END {label}-----")).ok_or(PemFault::Form)?;
+        Ok(Some((Self { label, body }, rest)))
+    }
+
+    fn der(&self) -> Result<Vec<u8>, PemFault> {
+        let packed: Vec<u8> = self.body.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+        STANDARD.decode(packed).map_err(|_| PemFault::Content)
+    }
 }
 
 /// The version of a certificate, which may be left out.

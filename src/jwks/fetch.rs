@@ -79,6 +79,8 @@ pub enum Outcome {
     Document,
     /// The metadata names another issuer, or a key set elsewhere.
     Issuer,
+    /// The host did not keep the document for its workers.
+    Unkept,
 }
 
 impl Outcome {
@@ -91,6 +93,7 @@ impl Outcome {
             Outcome::Status => "status",
             Outcome::Document => "document",
             Outcome::Issuer => "issuer",
+            Outcome::Unkept => "unkept",
         }
     }
 
@@ -104,6 +107,7 @@ impl Outcome {
             }
             Outcome::Status => "the status is neither 200 nor 304; redirects are not followed",
             Outcome::Document => "the document is no key set, too long, or has no key for the issuer's algorithms",
+            Outcome::Unkept => "the host does not keep the document where its workers meet",
             Outcome::Issuer => "the metadata name another issuer, or keys on another server; `uri` names keys directly",
         }
     }

@@ -20,6 +20,8 @@ pub struct Life {
     name: String,
     /// The number of the document that was last looked at.
     seen: Option<u64>,
+    /// The number of the document whose keys this worker has.
+    holds: Option<u64>,
     /// When the set was last confirmed, as far as this worker knows.
     fetched: Option<Time>,
     /// The fetch that this worker has begun.
@@ -69,6 +71,7 @@ impl Life {
             name: source.key(),
             source: source.as_ref().clone(),
             seen: None,
+            holds: None,
             fetched: None,
             fetch: None,
         })
@@ -102,7 +105,8 @@ impl Life {
             return false;
         };
         let came = self.seen != Some(record.generation) && self.load(board, keyring, until);
-        if self.seen == Some(record.generation) && self.fetched != record.fetched {
+        // A document that cannot be read here does not lengthen the life of the keys before it.
+        if self.holds == Some(record.generation) && self.fetched != record.fetched {
             self.fetched = record.fetched;
             keyring.extend(self.issuer, until);
         }
@@ -121,6 +125,7 @@ impl Life {
         match document::read(&document.text, self.source.algorithms.as_deref()) {
             Ok(keys) => {
                 keyring.install(self.issuer, keys, until);
+                self.holds = self.seen;
                 true
             }
             Err(_) => false,
@@ -188,6 +193,17 @@ impl Life {
         Progress::Ended(outcome)
     }
 
+    /// The answer to its request will not come, and not because of the server.
+    pub fn abandoned(&mut self, board: &dyn Board) {
+        let Some(fetch) = self.fetch.take() else {
+            return;
+        };
+        let (record, mark) = read_record(board, &self.name);
+        if record.tried == Some(fetch.began) {
+            write_record(board, &self.name, &record.abandoned(), mark);
+        }
+    }
+
     /// Takes a document that is good and leaves it on the board, or says why it is not.
     fn judge(&self, answer: &Answer, fetch: &Fetch, board: &dyn Board, now: Time) -> Outcome {
         // Only who sent an entity tag is told this.
@@ -221,7 +237,9 @@ impl Life {
             if let Some((etag, text)) = fetched {
                 // The document first: a record that tells of it must find it.
                 let document = Document { generation: next.generation, etag: etag.to_vec(), text: text.to_vec() };
-                document.write(board, &self.name);
+                if !document.write(board, &self.name) {
+                    return Outcome::Unkept;
+                }
             }
             if write_record(board, &self.name, &next, mark) {
                 return if changed { Outcome::Changed } else { Outcome::Unchanged };

@@ -13,6 +13,9 @@ pub const LEASE: i64 = 2 * TIMEOUT + 2_000;
 /// The least time between two fetches because of a key that nobody knows, in milliseconds.
 pub const COOLDOWN: i64 = 30_000;
 
+/// How long after its beginning an attempt that was abandoned still keeps others from fetching, in milliseconds.
+const AFTER_ABANDON: i64 = 1_000;
+
 /// The longest pause after a failure, in milliseconds.
 const LONGEST_PAUSE: i64 = 30_000;
 
@@ -84,6 +87,13 @@ impl Record {
     #[must_use]
     pub fn failed(self) -> Self {
         Self { leased: None, failures: self.failures.saturating_add(1), ..self }
+    }
+
+    /// The record after whoever fetched went away. Others may fetch soon, but callers who come and go must not be
+    /// able to send the key server one request each.
+    #[must_use]
+    pub fn abandoned(self) -> Self {
+        Self { leased: self.tried.map(|tried| tried.plus(AFTER_ABANDON)), ..self }
     }
 
     /// Until when the set serves; `None` if there is none.

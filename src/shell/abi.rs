@@ -191,7 +191,7 @@ pub(super) fn remove_header(map: Map, name: &[u8]) -> Result<()> {
     check(unsafe { proxy_remove_header_map_value(map.number(), name.as_ptr(), name.len()) })
 }
 
-/// A property whose path is one segment.
+/// A property; the segments of its path are parted by NUL.
 pub(super) fn property(name: &str) -> Result<Vec<u8>> {
     octets(|out, out_size| unsafe { proxy_get_property(name.as_ptr(), name.len(), out, out_size) })
 }

@@ -1,10 +1,13 @@
 //! Envoy and everything built on it: one read of all headers, the host's clock, filter state.
 
+use std::net::IpAddr;
+
 use super::abi::{self, Failure, Map};
 use super::board::{self, SharedBoard, VmBoard};
 use super::host::{HeadOctets, Host, millis};
 use crate::edit::Target;
 use crate::jwks::board::Board;
+use crate::peer;
 use crate::policy::Policy;
 use crate::time::Time;
 
@@ -44,6 +47,14 @@ impl Host for Envoy {
 
     fn request_id(&self) -> Option<Vec<u8>> {
         None
+    }
+
+    fn peer_address(&self) -> Option<IpAddr> {
+        peer::read_address(&abi::property("source\0address").ok()?)
+    }
+
+    fn peer_certificate(&self) -> Option<[u8; 32]> {
+        peer::read_digest(&abi::property("connection\0sha256_peer_certificate_digest").ok()?)
     }
 
     fn speaks_grpc(&self) -> bool {

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use super::abi::{self, Failure};
 use super::plugin::Plugin;
-use super::{stream, vm};
+use super::stream;
+use super::vm::{self, Purpose};
 use crate::head::write_map;
 use crate::jose::issuer::Issuers;
 use crate::jose::keyring::Keyring;
@@ -217,6 +218,15 @@ impl Fetcher {
         }
     }
 
+    /// Lets others fetch the keys of an issuer, after the request that this worker fetched them for is gone.
+    pub(super) fn abandoned(&self, plugin: &Plugin, issuer: usize) {
+        if let Ok(mut lives) = self.lives.try_borrow_mut()
+            && let Some(life) = lives.iter_mut().find(|life| life.issuer() == issuer)
+        {
+            life.abandoned(plugin.host.board());
+        }
+    }
+
     /// Hands an answer to the key set it is for; the next request, if there is one.
     fn settle(&self, plugin: &Plugin, issuer: usize, answer: Answer) -> Option<Request> {
         let now = plugin.host.now().ok()?;
@@ -241,7 +251,7 @@ impl Fetcher {
         let timeout = u32::try_from(request.timeout).unwrap_or(u32::MAX);
         match write_map(&pairs).map(|headers| abi::call(&request.cluster, &headers, timeout)) {
             Some(Ok(token)) => {
-                vm::expect(token, plugin, self.root, issuer, stream);
+                vm::expect(token, plugin, self.root, Purpose::Keys(issuer), stream);
                 true
             }
             _ => false,

@@ -1,5 +1,7 @@
 //! What the two kinds of host do differently, behind one trait; which one this is, is found out once.
 
+use std::net::IpAddr;
+
 use super::abi::{self, Failure};
 use super::envoy::Envoy;
 use super::nginx::Nginx;
@@ -36,6 +38,12 @@ pub(super) trait Host {
 
     /// The id under which the host logs the request, where it does not stand in the head.
     fn request_id(&self) -> Option<Vec<u8>>;
+
+    /// The address that the request's connection comes from.
+    fn peer_address(&self) -> Option<IpAddr>;
+
+    /// The SHA-256 digest of the certificate that the peer showed, in DER.
+    fn peer_certificate(&self) -> Option<[u8; 32]>;
 
     /// Whether gRPC calls are answered with a gRPC status.
     fn speaks_grpc(&self) -> bool;

@@ -13,6 +13,7 @@ mod log;
 mod metrics;
 mod nginx;
 mod offload;
+mod peer;
 mod plugin;
 mod stream;
 mod vm;

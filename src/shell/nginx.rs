@@ -1,10 +1,14 @@
 //! APISIX and other hosts on nginx: headers by name, properties of one segment, the WASI clock.
 
+use std::net::IpAddr;
+
 use super::abi::{self, Failure, Map};
 use super::board::VmBoard;
 use super::host::{HeadOctets, Host, millis};
 use crate::edit::Target;
+use crate::jose::pem;
 use crate::jwks::board::Board;
+use crate::peer;
 use crate::policy::Policy;
 use crate::time::Time;
 
@@ -43,6 +47,18 @@ impl Host for Nginx {
 
     fn request_id(&self) -> Option<Vec<u8>> {
         abi::property("request_id").ok()
+    }
+
+    fn peer_address(&self) -> Option<IpAddr> {
+        peer::read_address(&abi::property("remote_addr").ok()?)
+    }
+
+    // The digest that nginx itself offers is of SHA-1.
+    fn peer_certificate(&self) -> Option<[u8; 32]> {
+        let text = abi::property("ssl_client_raw_cert").ok()?;
+        // nginx tells how the check of the certificate went; one that failed proves nothing.
+        let checked = abi::property("ssl_client_verify").is_ok_and(|result| result == b"SUCCESS");
+        pem::certificate_digest(&text).filter(|_| checked)
     }
 
     // The ABI's gRPC answer does not work here. Clients read the HTTP status instead.

@@ -11,12 +11,15 @@ use super::fetcher::Fetcher;
 use super::host::Host;
 use super::metrics::Metrics;
 use super::offload::HostOffload;
+use super::peer::HostPeer;
+use super::vm::Purpose;
 use crate::VERSION;
 use crate::cache::Cache;
 use crate::decision::{Decision, Silent};
 use crate::engine;
 use crate::head::Head;
-use crate::jose::Means;
+use crate::jwks::fetch::Answer;
+use crate::means::Means;
 use crate::policy::{Mode, Policy};
 use crate::time::Time;
 
@@ -76,11 +79,26 @@ impl Plugin {
         }
     }
 
+    /// The answer to a call has come, or the news that none will.
+    pub(super) fn answered(self: &Rc<Self>, purpose: Purpose, answer: Answer, stream: Option<u32>) {
+        match purpose {
+            Purpose::Keys(issuer) => self.fetcher.answered(self, issuer, answer, stream),
+        }
+    }
+
+    /// Whoever a call was made for is gone, and its answer will not come.
+    pub(super) fn abandoned(&self, purpose: Purpose) {
+        match purpose {
+            Purpose::Keys(issuer) => self.fetcher.abandoned(self, issuer),
+        }
+    }
+
     /// Decides a request with what is there now.
     pub(super) fn decide<'a>(&'a self, head: &Head<'a>, now: Time) -> Result<Decision<'a>, Failure> {
         let keyring = self.fetcher.keyring()?;
         let mut cache = self.cache.try_borrow_mut().map_err(|_| Failure::Refused)?;
-        let mut means = Means { keyring: &keyring, cache: &mut cache, offload: &self.offload };
+        let peer = HostPeer::new(self.host.as_ref());
+        let mut means = Means { keyring: &keyring, cache: &mut cache, offload: &self.offload, peer: &peer };
         Ok(engine::decide(&self.policy, head, now, &mut means, &mut Silent))
     }
 }

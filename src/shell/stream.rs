@@ -7,7 +7,7 @@ use super::fetcher::{Hope, Patience};
 use super::host::{self, HeadOctets};
 use super::plugin::Plugin;
 use super::vm::Action;
-use crate::decision::{Decision, Denial, Verdict};
+use crate::decision::{Decision, Denial, Verdict, Wish};
 use crate::deny::{Body, DenyStyle, Reason};
 use crate::edit::Edits;
 use crate::head::{Head, parse_map};
@@ -81,8 +81,11 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
     let head = Head { pairs: &pairs, complete };
     let now = plugin.host.now()?;
     let mut decision = plugin.decide(&head, now)?;
-    if let Some(want) = wanted(plugin, &decision, now) {
-        match plugin.fetcher.ask(plugin, want, context, patience, now) {
+    if let Some(wish) = wanted(plugin, &decision, now) {
+        let hope = match wish {
+            Wish::Keys { issuer, want } => plugin.fetcher.ask(plugin, (issuer, want), context, patience, now),
+        };
+        match hope {
             Hope::Wait => return Ok(Stand::Waits),
             Hope::Again => decision = plugin.decide(&head, now)?,
             Hope::None => {}
@@ -91,11 +94,11 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
     plugin.carry_out(&decision, &head)
 }
 
-/// The issuer whose keys are wanted, for this request or because it is time and nobody else will see to it.
-fn wanted(plugin: &Plugin, decision: &Decision<'_>, now: Time) -> Option<(usize, Want)> {
+/// What is wanted, for this request or because it is time and nobody else will see to it.
+fn wanted(plugin: &Plugin, decision: &Decision<'_>, now: Time) -> Option<Wish> {
     decision.wants.or_else(|| {
         let issuer = decision.identities.iter().find_map(|identity| identity.issuer_index())?;
-        plugin.fetcher.is_due(plugin, issuer, now).then_some((issuer, Want::Refresh))
+        plugin.fetcher.is_due(plugin, issuer, now).then_some(Wish::Keys { issuer, want: Want::Refresh })
     })
 }
 

@@ -25,13 +25,20 @@ pub(super) struct Vm {
     calls: Table<Call>,
 }
 
-/// A call to a key server.
+/// What a call is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The keys of the issuer with this index.
+    Keys(usize),
+}
+
+/// A call whose answer has not come yet.
 struct Call {
     plugin: Rc<Plugin>,
     /// The root context of that instance.
     root: u32,
-    /// The issuer whose keys are fetched.
-    issuer: usize,
+    /// What it is made for.
+    purpose: Purpose,
     /// The stream that waits for it and is decided when the answer comes, on hosts that tie calls to streams.
     stream: Option<u32>,
 }
@@ -142,19 +149,15 @@ pub(super) fn delete(context: u32) {
 }
 
 fn drop_calls(is_over: impl Fn(&Call) -> bool) {
-    with(
-        |vm| &vm.calls,
-        |calls| {
-            if !calls.is_empty() {
-                calls.retain(|_, call| !is_over(call));
-            }
-        },
-    );
+    let over = with(|vm| &vm.calls, |calls| calls.extract_if(|_, call| is_over(call)).collect::<Vec<_>>());
+    for (_, call) in over.into_iter().flatten() {
+        call.plugin.abandoned(call.purpose);
+    }
 }
 
 /// Notes whom the answer to a call is for.
-pub(super) fn expect(token: u32, plugin: &Rc<Plugin>, root: u32, issuer: usize, stream: Option<u32>) {
-    let call = Call { plugin: Rc::clone(plugin), root, issuer, stream };
+pub(super) fn expect(token: u32, plugin: &Rc<Plugin>, root: u32, purpose: Purpose, stream: Option<u32>) {
+    let call = Call { plugin: Rc::clone(plugin), root, purpose, stream };
     with(|vm| &vm.calls, |calls| calls.insert(token, call));
 }
 
@@ -162,7 +165,7 @@ pub(super) fn expect(token: u32, plugin: &Rc<Plugin>, root: u32, issuer: usize, 
 pub(super) fn answered(token: u32, headers: usize, size: usize) {
     if let Some(Some(call)) = with(|vm| &vm.calls, |calls| calls.remove(&token)) {
         let answer = read_answer(headers, size).unwrap_or_default();
-        call.plugin.fetcher.answered(&call.plugin, call.issuer, answer, call.stream);
+        call.plugin.answered(call.purpose, answer, call.stream);
     }
 }
 

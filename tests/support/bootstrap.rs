@@ -90,6 +90,14 @@ fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String
     json!({
         "name": name,
         "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } },
+        // Cases that name a peer introduce it.
+        "listener_filters": [{
+            "name": "proxy_protocol",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+                "allow_requests_without_proxy_protocol": true,
+            },
+        }],
         "filter_chains": [{ "filters": [{
             "name": "hcm",
             "typed_config": {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::{Headers, Request};
@@ -58,6 +58,13 @@ impl Client {
     /// The address that the server sees.
     pub fn local(&self) -> SocketAddr {
         self.stream.local_addr().expect("a connected socket has an address")
+    }
+
+    /// Tells who speaks, as a proxy in between does (PROXY protocol, version 1).
+    pub fn introduce(&mut self, address: IpAddr) -> Result<(), String> {
+        let (kind, to) = if address.is_ipv4() { ("TCP4", "127.0.0.1") } else { ("TCP6", "::1") };
+        let line = format!("PROXY {kind} {address} {to} 40000 80\r\n");
+        self.stream.write_all(line.as_bytes()).map_err(|e| e.to_string())
     }
 
     /// Sends octets and reads one answer. A server may answer and close before it has read all.

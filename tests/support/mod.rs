@@ -78,6 +78,8 @@ pub struct Request {
     pub raw: Option<Vec<u8>>,
     /// Sent as HTTP/1.0.
     pub http10: bool,
+    /// Who sends it; where nothing is said, a host's own idea.
+    pub peer: gatekey::peer::Known,
 }
 
 /// A place where the table runs.

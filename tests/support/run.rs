@@ -28,6 +28,9 @@ impl<'a> Run<'a> {
         let logged = self.envoy.logged();
         let request = encode(&case.request);
         let mut client = Client::connect(self.envoy.listener(&file.name))?;
+        if let Some(address) = case.request.peer.address {
+            client.introduce(address)?;
+        }
         let answer = client.send(&request, request.starts_with(b"HEAD "))?;
         let mut seen = self.echo.take();
         if seen.len() > 1 {

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 
+use gatekey::peer::{Known, read_address, read_digest};
 use serde_json::Value;
 
 use super::keys;
@@ -52,6 +53,25 @@ struct RequestText {
     raw: Option<Text>,
     #[serde(default)]
     http10: bool,
+    #[serde(default)]
+    peer: PeerText,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PeerText {
+    address: Option<String>,
+    certificate: Option<String>,
+}
+
+impl PeerText {
+    fn known(&self) -> Result<Known, String> {
+        let (address, certificate) = (self.address.as_ref(), self.certificate.as_ref());
+        Ok(Known {
+            address: address.map(|text| read_address(text.as_bytes()).ok_or("no address")).transpose()?,
+            certificate: certificate.map(|text| read_digest(text.as_bytes()).ok_or("no digest")).transpose()?,
+        })
+    }
 }
 
 fn get() -> Option<String> {
@@ -289,6 +309,9 @@ fn build(case: CaseText, tokens: &BTreeMap<String, String>) -> Result<Case, Stri
     if (request.method.is_none() || request.path.is_none()) && rungs.contains(&Rung::Envoy) {
         return Err("without method or path it cannot be sent to Envoy; list other rungs".into());
     }
+    if request.peer.certificate.is_some() && rungs.contains(&Rung::Envoy) {
+        return Err("this Envoy's listeners have no TLS; list other rungs".into());
+    }
     let expect = expect(case.expect, tokens)?;
     Ok(Case { name: case.name, request, rungs, expect })
 }
@@ -318,7 +341,7 @@ fn request(text: RequestText, tokens: &BTreeMap<String, String>) -> Result<Reque
         Some(path) => Some(String::from_utf8(octets(&path, tokens)?).map_err(|_| "the path must be UTF-8")?),
     };
     let raw = text.raw.map(|raw| octets(&raw, tokens)).transpose()?.map(|raw| lines_to_crlf(&raw));
-    Ok(Request { method: text.method, path, headers, raw, http10: text.http10 })
+    Ok(Request { method: text.method, path, headers, raw, http10: text.http10, peer: text.peer.known()? })
 }
 
 /// Line feeds become CRLF, unless the text has CRs of its own; a head that does not end gets its end.

@@ -280,6 +280,29 @@ fn an_unknown_key_asks_once_per_cooldown() {
     cluster.no_wrongs();
 }
 
+/// What was refused once is refused from memory, but not for longer than newer keys may be asked for.
+#[test]
+fn a_bad_token_becomes_good_with_the_key_that_made_it() {
+    let mut cluster = Cluster::new(Profile::Envoy, 1, json!({}));
+    let unnamed = |names: &[&str]| {
+        let keys: Vec<Value> = names.iter().map(|name| keys::jwk(name)).collect();
+        json!({ "keys": keys }).to_string().into_bytes()
+    };
+    cluster.pass(50);
+    cluster.answer(ok(unnamed(&["p256"])));
+    let early = request("k9", "p256_other");
+    let first = cluster.begin(0, &early);
+    cluster.answer(ok(unnamed(&["p256"])));
+    assert_eq!(cluster.stands(0, first), End::Replied);
+    assert_eq!(cluster.at_once(0, &early), refused("signature_invalid"));
+    cluster.pass(31_000);
+    let again = cluster.begin(0, &early);
+    assert_eq!(cluster.stands(0, again), End::Stalled);
+    cluster.answer(ok(unnamed(&["p256", "p256_other"])));
+    assert_eq!(cluster.stands(0, again), End::Passed);
+    cluster.no_wrongs();
+}
+
 #[test]
 fn keys_serve_until_they_are_too_stale_and_tokens_die_with_them() {
     let mut cluster = Cluster::new(Profile::Envoy, 2, json!({ "refresh": "1m", "keep_stale": "10m" }));
@@ -391,8 +414,8 @@ fn as_apisix_a_caller_that_leaves_takes_its_call_along() {
     let mut cluster = Cluster::new(Profile::Apisix, 1, json!({}));
     let first = cluster.begin(0, &good());
     cluster.vms[0].0.end(first).unwrap();
-    assert_eq!(cluster.at_once(0, &good()), refused("keys_unavailable"));
-    cluster.pass(12_000);
+    assert_eq!(cluster.at_once(0, &good()), refused("keys_unavailable"), "callers who leave are no flood");
+    cluster.pass(1_000);
     let second = cluster.begin(0, &good());
     cluster.answer(ok(document(&[("k1", "p256")])));
     assert_eq!(cluster.stands(0, second), End::Passed);

@@ -4,6 +4,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gatekey::peer::Known;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -58,7 +59,14 @@ pub fn token(secret: &str, seconds: i64) -> String {
 pub fn get(path: &str, headers: &[(&str, &str)]) -> Request {
     let mut all = vec![("Host".to_owned(), b"gatekey.test".to_vec())];
     all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
-    Request { method: Some("GET".to_owned()), path: Some(path.to_owned()), headers: all, raw: None, http10: false }
+    Request {
+        method: Some("GET".to_owned()),
+        path: Some(path.to_owned()),
+        headers: all,
+        raw: None,
+        http10: false,
+        peer: Known::default(),
+    }
 }
 
 /// What a request in [`requests`] is.

@@ -17,7 +17,9 @@ use gatekey::jose::issuer::{Audience, Issuer, Issuers, Keys};
 use gatekey::jose::keyring::Keyring;
 use gatekey::jose::keyset::{Key, KeySet};
 use gatekey::jose::offload::NoOffload;
-use gatekey::jose::{Means, verify};
+use gatekey::jose::verify;
+use gatekey::means::Means;
+use gatekey::peer::Nobody;
 use gatekey::redact::Secret;
 use serde_json::Value;
 
@@ -79,7 +81,7 @@ pub fn accepts(token: &[u8], issuers: &Issuers) -> Result<usize, Reason> {
     let keyring = Keyring::new(issuers);
     let cache = &mut Cache::new(CacheSize { tokens: 8, ttl: 60_000 }, 1);
     let mut judge = || {
-        let mut means = Means { keyring: &keyring, cache: &mut *cache, offload: &NoOffload };
+        let mut means = Means { keyring: &keyring, cache: &mut *cache, offload: &NoOffload, peer: &Nobody };
         let verified = verify(token, issuers, NOW_TIME, &mut means, &mut Silent);
         verified.map(|token| token.issuer).map_err(|refusal| refusal.reason)
     };

@@ -1,5 +1,7 @@
 //! Answers as APISIX 3.18 does (wasm-nginx-module 0.7.0): measured statuses, lacks and worker crashes.
 
+use std::net::IpAddr;
+
 use crate::support::Request;
 
 use super::state::{
@@ -117,7 +119,7 @@ fn variable(host: &Host, name: &str) -> Option<Vec<u8>> {
             let lower = value.to_ascii_lowercase();
             lower.split(|b| *b == b':').next().unwrap_or_default().to_vec()
         }),
-        "remote_addr" => text("192.0.2.7"),
+        "remote_addr" => text(&host.peer.address.unwrap_or(IpAddr::from([192, 0, 2, 7])).to_string()),
         "remote_port" => text("40000"),
         "server_port" => text("9080"),
         "msec" => text("1795000000.123"),

@@ -1,5 +1,6 @@
 //! What hosts do beside requests: data that VMs share, calls to other servers, ticks, and streams that wait.
 
+use gatekey::peer::Known;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -55,6 +56,7 @@ pub struct Parked {
     pub headers: Pairs,
     pub target: Vec<u8>,
     pub args: Option<Vec<u8>>,
+    pub peer: Known,
     pub states: BTreeMap<String, Vec<u8>>,
     pub reply: Option<Reply>,
     pub resumed: bool,
@@ -116,14 +118,15 @@ impl Host {
             headers: std::mem::take(&mut self.headers),
             target: std::mem::take(&mut self.target),
             args: self.args.take(),
+            peer: std::mem::take(&mut self.peer),
             states: std::mem::take(&mut self.states),
             reply: self.reply.take(),
             resumed: std::mem::take(&mut self.background.resumed),
         };
         self.background.parked.insert(old, parked);
-        let Parked { headers, target, args, states, reply, resumed } =
+        let Parked { headers, target, args, peer, states, reply, resumed } =
             self.background.parked.remove(&to).unwrap_or_default();
-        (self.headers, self.target, self.args, self.states) = (headers, target, args, states);
+        (self.headers, self.target, self.args, self.peer, self.states) = (headers, target, args, peer, states);
         (self.reply, self.background.resumed, self.background.active) = (reply, resumed, to);
     }
 }

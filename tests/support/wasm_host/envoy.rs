@@ -1,5 +1,7 @@
 //! Answers as Envoy 1.40 does: every call works, header maps keep order and duplicates, metrics really count.
 
+use std::net::{IpAddr, SocketAddr};
+
 use crate::support::Request;
 
 use super::state::{
@@ -172,7 +174,13 @@ impl Abilities for Envoy {
             ["request", "scheme"] => header(b":scheme"),
             ["request", "protocol"] => Some(b"HTTP/1.1".to_vec()),
             ["request", "headers", name] => header(name.as_bytes()),
-            ["source", "address"] => Some(b"192.0.2.7:40000".to_vec()),
+            ["source", "address"] => {
+                let address = host.peer.address.unwrap_or(IpAddr::from([192, 0, 2, 7]));
+                Some(SocketAddr::from((address, 40_000)).to_string().into_bytes())
+            }
+            ["connection", "sha256_peer_certificate_digest"] => {
+                host.peer.certificate.map(|digest| digest.iter().map(|b| format!("{b:02x}")).collect::<String>().into())
+            }
             _ => None,
         };
         value.map_or(Answer::Status(NOT_FOUND), Answer::Bytes)

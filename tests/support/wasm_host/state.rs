@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use gatekey::peer::Known;
+
 /// Status codes of the ABI that these hosts use.
 pub const OK: u32 = 0;
 /// No such header, property or plugin.
@@ -109,6 +111,8 @@ pub struct Host {
     pub target: Vec<u8>,
     /// The query as APISIX will send it, when the module has set it.
     pub args: Option<Vec<u8>>,
+    /// Who sends the request.
+    pub peer: Known,
     /// Filter state (Envoy: `wasm.<name>`).
     pub states: BTreeMap<String, Vec<u8>>,
     /// Names of the metrics, by id.
@@ -148,6 +152,7 @@ impl Host {
             trailers: None,
             target: Vec::new(),
             args: None,
+            peer: Known::default(),
             states: BTreeMap::new(),
             metrics: Vec::new(),
             increments: Vec::new(),

@@ -246,6 +246,7 @@ impl Vm {
         let id = self.new_id();
         self.store.data_mut().switch(id);
         let logged = self.reset(options);
+        self.store.data_mut().peer = request.peer;
         if let Err(status) = self.profile.abilities().prepare(self.store.data_mut(), request) {
             let outcome = Outcome {
                 decision: None,
@@ -326,6 +327,7 @@ impl Vm {
         let id = self.new_id();
         self.store.data_mut().switch(id);
         self.reset(&Options::default());
+        self.store.data_mut().peer = request.peer;
         self.profile.abilities().prepare(self.store.data_mut(), request).map_err(|status| format!("{status}"))?;
         self.enter_context(id);
         self.call::<(u32, u32), ()>("proxy_on_context_create", (id, root.id), Phase::Other)?;

@@ -1,0 +1,18 @@
+//! What a decision uses beside the policy and the request head.
+
+use crate::cache::Cache;
+use crate::jose::keyring::Keyring;
+use crate::jose::offload::Offload;
+use crate::peer::Peer;
+
+/// What a decision uses beside the policy and the request head.
+pub struct Means<'m> {
+    /// The keys that were fetched.
+    pub keyring: &'m Keyring,
+    /// Tokens that were verified before.
+    pub cache: &'m mut Cache,
+    /// Somebody who may check signatures faster.
+    pub offload: &'m dyn Offload,
+    /// Who is at the other end of the connection.
+    pub peer: &'m dyn Peer,
+}
