@@ -129,7 +129,7 @@ fn full() -> String {
         r#"{{"version":1,"mode":"report",
         "issuers":{{
           "corp":{{"issuer":"https://id.example.com/","audience":["orders"],"secret":[{{"env":"JWT_SECRET","encoding":"text"}}],
-            "algorithms":["HS256","HS512"],"type":"application/at+jwt","max_age":"12h","leeway":"30s","optional_exp":false,
+            "algorithms":["HS256","HS512"],"type":"application/at+jwt","max_age":"12h","leeway":"30s","optional_exp":false,"confirmation":"checked",
             "require":{{"tenant":["acme","globex"],"level":3}},"roles":"realm_access.roles","scopes":"[\"https://x/scopes\"]"}},
           "app":{{"any_audience":true,"jwks":{{"keys":[{{"kty":"oct","k":"{K32}","kid":"a","alg":"HS256","use":"sig","key_ops":["verify"]}}]}}}}}},
         "clients":{{"acme":"sha256:{D1}",

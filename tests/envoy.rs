@@ -47,6 +47,7 @@ impl Bench {
             upstream: self.echo.address,
             clusters: Vec::new(),
             offload: true,
+            tls: false,
         }
     }
 
@@ -446,5 +447,42 @@ fn hostile_heads_do_no_harm() {
     }
     assert!([200, 400, 401].iter().all(|status| statuses.contains_key(status)), "{statuses:?}");
     assert!(statuses.values().sum::<usize>() > 1500, "{statuses:?}");
+    healthy(&envoy);
+}
+
+/// A client that speaks TLS: sends a token over each of several connections, with the certificate that is named.
+const TLS_CLIENT: &str = r#"
+import http.client, ssl, sys
+port, token, *names = sys.argv[1:]
+for name in names:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if name != "none":
+        context.load_cert_chain(name + ".crt", name + ".pem")
+    connection = http.client.HTTPSConnection("127.0.0.1", int(port), context=context, timeout=20)
+    connection.request("GET", "/x", headers={"Authorization": "Bearer " + token})
+    answer = connection.getresponse()
+    print(name, answer.status, answer.read().decode()[:60].replace("\n", " "))
+"#;
+
+#[test]
+fn a_bound_token_needs_the_certificate_on_its_own_connection() {
+    let Some(bench) = Bench::new() else { return };
+    let file = load_one("jwt-binding", now_seconds());
+    let case = file.cases.iter().find(|case| case.request.peer.certificate.is_some()).expect("a bound token");
+    let (_, token) = case.request.headers.iter().find(|(name, _)| name == "Authorization").expect("a token");
+    let token = String::from_utf8_lossy(token).replace("Bearer ", "");
+    let mut setup = bench.setup(vec![("main".into(), file.policy.clone())]);
+    setup.tls = true;
+    let envoy = bench.start(&setup);
+    let output = std::process::Command::new("python3")
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys"))
+        .args(["-c", TLS_CLIENT, &envoy.listener("main").port().to_string(), &token])
+        .args(["p256", "rsa2048", "none", "p256"])
+        .output()
+        .expect("python3");
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let statuses: Vec<&str> = told.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+    assert_eq!(statuses, ["200", "401", "401", "200"], "{told}{}", String::from_utf8_lossy(&output.stderr));
     healthy(&envoy);
 }

@@ -56,6 +56,7 @@ impl Scene {
                 upstream: echo.address,
                 clusters: vec![("idp".into(), keys.address)],
                 offload: true,
+                tls: false,
             },
         );
         Some(Self { envoy: envoy.unwrap_or_else(|why| panic!("{why}")), keys, _echo: echo })

@@ -200,6 +200,7 @@ struct Costs(BTreeMap<&'static str, Vec<(usize, usize, u64)>>);
 impl Costs {
     fn add(&mut self, case: &Case, trace: &Trace) {
         let kind = match (trace.end, trace.label("credential")) {
+            (End::Passed, _) if trace.calls.contains_key("proxy_get_property") => "good, after a look at the peer",
             (End::Passed, Some("jwt")) if trace.calls.contains_key("proxy_call_foreign_function") => {
                 "good token, whose signature the host checks"
             }
@@ -243,5 +244,7 @@ impl Costs {
             let most = most.unwrap_or_else(|| panic!("the table has no {kind}"));
             assert!(most <= 1, "{kind}: {most} host calls that return bytes, one is allowed");
         }
+        let most = self.0.get("good, after a look at the peer").and_then(|costs| costs.iter().map(|cost| cost.0).max());
+        assert!(most <= Some(2), "{most:?} host calls that return bytes for one thing more to know");
     }
 }

@@ -25,6 +25,7 @@ pub(super) const ISSUER: &[&str] = &[
     "leeway",
     "max_age",
     "optional_exp",
+    "confirmation",
     "require",
     "roles",
     "scopes",
@@ -50,13 +51,14 @@ pub(super) const POLICY_LATER: &[(&str, &str)] = &[("users", "users (HTTP Basic)
 pub(super) const REVOKED_LATER: &[(&str, &str)] = &[("from", "remote revocation lists are")];
 
 /// Fields that narrow what is accepted: without a value they are mistakes, while others then count as absent.
-pub(super) const NARROWING: [&str; 18] = [
+pub(super) const NARROWING: [&str; 19] = [
     "algorithms",
     "all",
     "any",
     "audience",
     "claim",
     "client",
+    "confirmation",
     "expires",
     "header",
     "host",

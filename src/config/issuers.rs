@@ -6,8 +6,9 @@ use super::fields::ISSUER;
 use super::keys;
 use super::node::{Fields, Node};
 use super::secret::Secrets;
-use super::value::{check_name, duration, is_token, texts};
+use super::value::{check_name, duration, is_token, one_of, texts};
 use crate::claims::ClaimPath;
+use crate::jose::binding::Confirmation;
 use crate::jose::iss::{IssPattern, Name};
 use crate::jose::issuer::{Audience, Issuer, Issuers};
 use crate::jose::short_type;
@@ -81,6 +82,7 @@ fn read_one(name: &str, iss: Name, node: &Node<'_>, fields: &Fields<'_>, secrets
     if optional_exp && max_age.is_none() {
         node.warn("a token without exp is taken for ever", Some("max_age ends it"));
     }
+    let confirmation = fields.scalar("confirmation").and_then(|node| confirmation(&node));
     let captures: Vec<&str> = match &iss {
         Name::Like(pattern) => pattern.names().collect(),
         Name::Exactly(_) | Name::Others => Vec::new(),
@@ -98,10 +100,24 @@ fn read_one(name: &str, iss: Name, node: &Node<'_>, fields: &Fields<'_>, secrets
         leeway: leeway.unwrap_or(LEEWAY),
         max_age,
         optional_exp,
+        confirmation: confirmation.unwrap_or_default(),
         require,
         roles: roles?,
         scopes,
     })
+}
+
+fn confirmation(node: &Node<'_>) -> Option<Confirmation> {
+    let choices =
+        [("checked", Confirmation::Checked), ("required", Confirmation::Required), ("ignored", Confirmation::Ignored)];
+    let choice = one_of(node, "confirmation", &choices);
+    if choice == Some(Confirmation::Ignored) {
+        node.warn(
+            "a token that is bound to somebody is taken from anybody",
+            Some("`checked` takes it from its bearer"),
+        );
+    }
+    choice
 }
 
 fn audience(node: &Node<'_>, fields: &Fields<'_>) -> Audience {

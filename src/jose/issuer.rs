@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::alg::{Alg, AlgSet};
+use super::binding::Confirmation;
 use super::iss::{IssPattern, Name};
 use super::keyset::KeySet;
 use crate::claims::{ClaimCondition, ClaimPath};
@@ -31,6 +32,8 @@ pub struct Issuer {
     pub max_age: Option<i64>,
     /// Whether a token without `exp` is taken.
     pub optional_exp: bool,
+    /// Whether whoever shows a token must be whom it is bound to.
+    pub confirmation: Confirmation,
     /// What its claims must be.
     pub require: Vec<ClaimCondition>,
     /// Where roles live.

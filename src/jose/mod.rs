@@ -1,6 +1,7 @@
 //! Verifies tokens (RFC 7515, 7519, 8725): the only place where [`Claims`] are made.
 
 pub mod alg;
+pub mod binding;
 mod columns;
 pub mod compact;
 mod der;
@@ -35,6 +36,7 @@ use crate::jwks::record::Want;
 use crate::means::Means;
 use crate::time::Time;
 use alg::Alg;
+use binding::Binding;
 use compact::Compact;
 use header::Header;
 use issuer::{Audience, Found, Issuer, Issuers, Keys};
@@ -82,6 +84,8 @@ pub fn verify(
         && means.keyring.generation(basis.issuer, issuer, now) == Some(basis.generation)
         && token.times.check(issuer, now).is_ok()
     {
+        // It may be somebody else who shows it this time.
+        token.binding.check(issuer.confirmation, means.peer)?;
         return Ok(token);
     }
 
@@ -139,15 +143,18 @@ pub fn verify(
         trace.step(|| format!("claim `{}` is not what issuer `{}` requires", condition.name, issuer.name));
         return Err(Reason::ClaimMismatch.into());
     }
-    // No proof of possession is checked, so a token that asks for one is somebody else's until proven.
-    if registered.bound {
-        return Err(Reason::BindingMismatch.into());
-    }
-    let times = registered.times;
-    let token = Rc::new(Token::new(index, issuer, claims, times).map_err(|_| Reason::ClaimMismatch)?);
+    let (times, binding) = (registered.times, registered.binding);
+    let token = Rc::new(Token::new(index, issuer, claims, times, binding).map_err(|_| Reason::ClaimMismatch)?);
     if let (Some(place), Some(basis)) = (place, basis) {
         means.cache.keep(place, text, &token, basis, now);
     }
+    binding.check(issuer.confirmation, means.peer).inspect_err(|_| {
+        trace.step(|| match binding {
+            Binding::None => format!("issuer `{}` takes only tokens that are bound to a certificate", issuer.name),
+            Binding::Certificate(_) => String::from("the token is bound to a certificate that the peer did not show"),
+            Binding::Other => String::from("the token is bound (`cnf`) to something that is not checked here"),
+        });
+    })?;
     Ok(token)
 }
 
@@ -157,7 +164,7 @@ struct Registered<'j> {
     iss: Option<&'j str>,
     aud: Option<&'j Json<'j>>,
     times: time::Times,
-    bound: bool,
+    binding: Binding,
 }
 
 impl<'j> Registered<'j> {
@@ -174,7 +181,7 @@ impl<'j> Registered<'j> {
                     return Err(Reason::TokenMalformed);
                 }
                 "aud" => registered.aud = Some(audience(value)?),
-                "cnf" => registered.bound = true,
+                "cnf" => registered.binding = Binding::read(value),
                 name => registered.times.note(name, value)?,
             }
         }

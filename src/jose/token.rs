@@ -1,5 +1,6 @@
 //! A verified token, as far as decisions look at it: its issuer, its claims, and the roles and scopes in them.
 
+use super::binding::Binding;
 use super::issuer::Issuer;
 use super::time::Times;
 use crate::json::Json;
@@ -28,6 +29,8 @@ pub struct Token {
     pub scopes: Vec<String>,
     /// Its time claims, which are checked again whenever it is shown again.
     pub(super) times: Times,
+    /// Whose it is, which is checked again likewise.
+    pub(super) binding: Binding,
 }
 
 /// A claim where roles or scopes should be holds something else.
@@ -39,7 +42,13 @@ impl Token {
     ///
     /// # Errors
     /// [`UnfitClaim`] if the claim that should hold roles or scopes is neither text nor a list of texts.
-    pub(super) fn new(index: usize, issuer: &Issuer, claims: Json<'_>, times: Times) -> Result<Self, UnfitClaim> {
+    pub(super) fn new(
+        index: usize,
+        issuer: &Issuer,
+        claims: Json<'_>,
+        times: Times,
+        binding: Binding,
+    ) -> Result<Self, UnfitClaim> {
         let roles = match issuer.roles.find(&claims) {
             Some(Json::Str(role)) => vec![String::from(role.as_ref())],
             other => list_of(other)?,
@@ -53,7 +62,7 @@ impl Token {
             Some(Json::Str(list)) => list.split(' ').filter(|scope| !scope.is_empty()).map(String::from).collect(),
             other => list_of(other)?,
         };
-        Ok(Self { issuer: index, claims: Claims(claims.into_owned()), roles, scopes, times })
+        Ok(Self { issuer: index, claims: Claims(claims.into_owned()), roles, scopes, times, binding })
     }
 }
 

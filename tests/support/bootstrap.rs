@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::envoy::{AfterTrap, Setup};
+use super::keys;
 
 /// The bootstrap configuration: an echo cluster and one listener per policy.
 pub fn bootstrap(setup: &Setup, folder: &Path) -> Value {
@@ -61,6 +62,25 @@ fn capabilities() -> Value {
     Value::Object(names.map(|name| (name.to_owned(), json!({}))).collect())
 }
 
+/// TLS that takes any certificate of tests/keys, or none.
+fn transport_socket(folder: &Path) -> Value {
+    let known = folder.join("certificates.pem");
+    std::fs::write(&known, keys::certificates()).expect("the certificates");
+    json!({
+        "name": "tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {
+                "tls_certificates": [{
+                    "certificate_chain": { "inline_string": keys::text("rsa2048.crt") },
+                    "private_key": { "inline_string": keys::text("rsa2048.pem") },
+                }],
+                "validation_context": { "trusted_ca": { "filename": known.display().to_string() } },
+            },
+        },
+    })
+}
+
 /// The listener where a filter that only pauses is overtaken by the body of its request.
 pub const LOOSE: &str = "loose";
 
@@ -98,7 +118,7 @@ fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String
                 "allow_requests_without_proxy_protocol": true,
             },
         }],
-        "filter_chains": [{ "filters": [{
+        "filter_chains": [{ "transport_socket": setup.tls.then(|| transport_socket(folder)), "filters": [{
             "name": "hcm",
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",

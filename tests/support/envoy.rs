@@ -97,6 +97,8 @@ pub struct Setup {
     pub clusters: Vec<(String, SocketAddr)>,
     /// Whether the module may have Envoy check signatures.
     pub offload: bool,
+    /// Whether the listeners speak TLS and ask for certificates.
+    pub tls: bool,
 }
 
 /// A running Envoy; it ends with this value.

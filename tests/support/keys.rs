@@ -152,3 +152,21 @@ impl TryRng for Noise {
 }
 
 impl TryCryptoRng for Noise {}
+
+/// The certificates of tests/keys.
+const CERTIFICATES: [&str; 2] = ["p256.crt", "rsa2048.crt"];
+
+/// The SHA-256 digest of a certificate of tests/keys.
+pub fn certificate(name: &str) -> [u8; 32] {
+    gatekey::jose::pem::certificate_digest(text(name).as_bytes()).expect("a certificate")
+}
+
+/// All of them, in PEM.
+pub fn certificates() -> String {
+    CERTIFICATES.into_iter().map(text).collect()
+}
+
+/// The certificate of tests/keys with this digest, in PEM.
+pub fn certificate_text(digest: [u8; 32]) -> Option<String> {
+    CERTIFICATES.into_iter().find(|name| certificate(name) == digest).map(text)
+}

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 
-use gatekey::peer::{Known, read_address, read_digest};
+use gatekey::peer::{Known, read_address};
 use serde_json::Value;
 
 use super::keys;
@@ -69,7 +69,7 @@ impl PeerText {
         let (address, certificate) = (self.address.as_ref(), self.certificate.as_ref());
         Ok(Known {
             address: address.map(|text| read_address(text.as_bytes()).ok_or("no address")).transpose()?,
-            certificate: certificate.map(|text| read_digest(text.as_bytes()).ok_or("no digest")).transpose()?,
+            certificate: certificate.map(|name| keys::certificate(name)),
         })
     }
 }

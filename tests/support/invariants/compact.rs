@@ -10,6 +10,7 @@ use gatekey::claims::ClaimPath;
 use gatekey::decision::Silent;
 use gatekey::deny::Reason;
 use gatekey::jose::alg::{Alg, Verifier};
+use gatekey::jose::binding::Confirmation;
 use gatekey::jose::compact::Compact;
 use gatekey::jose::hmac::HmacKey;
 use gatekey::jose::iss::Name;
@@ -67,6 +68,7 @@ fn issuer(name: &str, alg: Alg, secret: &str, audience: Audience) -> Issuer {
         leeway: LEEWAY * 1000,
         max_age: None,
         optional_exp: false,
+        confirmation: Confirmation::Checked,
         require: Vec::new(),
         roles: ClaimPath::parse("roles").expect("a path"),
         scopes: None,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::support::Request;
+use crate::support::{Request, keys};
 
 use super::state::{
     Abilities, Answer, BAD_ARGUMENT, Host, INTERNAL, NOT_FOUND, Pairs, Phase, Reply, UNIMPLEMENTED, remove_all,
@@ -120,6 +120,8 @@ fn variable(host: &Host, name: &str) -> Option<Vec<u8>> {
             lower.split(|b| *b == b':').next().unwrap_or_default().to_vec()
         }),
         "remote_addr" => text(&host.peer.address.unwrap_or(IpAddr::from([192, 0, 2, 7])).to_string()),
+        "ssl_client_verify" => text(if host.peer.certificate.is_some() { "SUCCESS" } else { "NONE" }),
+        "ssl_client_raw_cert" => host.peer.certificate.and_then(keys::certificate_text).map(String::into_bytes),
         "remote_port" => text("40000"),
         "server_port" => text("9080"),
         "msec" => text("1795000000.123"),
