@@ -37,6 +37,7 @@ fn issuers() -> Issuers {
         leeway: 0,
         max_age: None,
         optional_exp: false,
+        confirmation: Default::default(),
         require: Vec::new(),
         roles: ClaimPath::parse("roles").expect("a path"),
         scopes: None,
