@@ -4,11 +4,14 @@ use crate::deny::Reason;
 use crate::edit::Edits;
 use crate::identity::Identity;
 use crate::jwks::record::Want;
+use crate::policy::Policy;
 use crate::route::Route;
 
 /// What is to be done with a request.
 #[must_use = "a request whose decision is dropped is neither let through nor refused"]
 pub struct Decision<'a> {
+    /// The policy that decided: the one that the request's route chose, else the one that holds by default.
+    pub policy: &'a Policy,
     /// Whether it passes.
     pub verdict: Verdict,
     /// The route that matched.

@@ -107,6 +107,8 @@ reasons! {
     NoRoute "no_route" => Forbidden,
     /// The issuer's keys are fetched, and could not be had so far, or not for too long.
     KeysUnavailable "keys_unavailable" => TemporarilyUnavailable,
+    /// The proxy's route names a policy that there is not.
+    PolicyUnknown "policy_unknown" => TemporarilyUnavailable,
     /// The filter cannot decide: no policy, or no believable clock.
     Internal "internal" => TemporarilyUnavailable,
 }

@@ -16,7 +16,7 @@ use crate::route::{self, Route, Target};
 use crate::rule::{Requirement, Rule, Unmet};
 use crate::time::Time;
 
-/// Decides one request.
+/// Decides one request, by the policy that its route chose if there are several.
 pub fn decide<'a>(
     policy: &'a Policy,
     head: &Head<'a>,
@@ -24,6 +24,13 @@ pub fn decide<'a>(
     means: &mut Means<'_>,
     trace: &mut impl Trace,
 ) -> Decision<'a> {
+    let (policy, unknown) = match means.chosen.filter(|_| policy.has_named()) {
+        None => (policy, false),
+        Some(name) => {
+            let named = str::from_utf8(name).ok().and_then(|name| policy.named.get(name));
+            (named.unwrap_or(policy), named.is_none())
+        }
+    };
     let mut case = Case {
         policy,
         head,
@@ -35,9 +42,9 @@ pub fn decide<'a>(
         wants: None,
         edits: Edits::strip(&policy.upstream, head),
     };
-    let outcome = case.judge();
+    let outcome = if unknown { Err(case.disown()) } else { case.judge() };
     let (route, shown, wants) = (case.route, case.shown, case.wants);
-    let decision = |verdict, identities, edits| Decision { verdict, route, identities, edits, shown, wants };
+    let decision = |verdict, identities, edits| Decision { policy, verdict, route, identities, edits, shown, wants };
     let denial = match outcome {
         Ok(identities) => return decision(Verdict::Allow, identities, case.edits),
         Err(denial) => denial,
@@ -64,29 +71,40 @@ struct Case<'a, 'r, 'm, T> {
 }
 
 impl<'a, T: Trace> Case<'a, '_, '_, T> {
+    /// The refusal of a request whose route names a policy that there is not: whatever it was to be, it is none that
+    /// stands here.
+    fn disown(&mut self) -> Denial {
+        self.trace.step(|| String::from("the proxy's route names a policy that there is not"));
+        self.unrouted(Reason::PolicyUnknown)
+    }
+
+    /// A refusal before any route matched.
+    fn unrouted(&self, reason: Reason) -> Denial {
+        Denial {
+            reason,
+            takes_token: !self.policy.issuers.is_empty(),
+            takes_key: !self.policy.clients.is_empty(),
+            scopes: Vec::new(),
+        }
+    }
+
     /// Who the caller is, in the order that the route names them.
     fn judge(&mut self) -> Result<Vec<Identity<'a>>, Denial> {
         let policy = self.policy;
-        let unrouted = |reason| Denial {
-            reason,
-            takes_token: !policy.issuers.is_empty(),
-            takes_key: !policy.clients.is_empty(),
-            scopes: Vec::new(),
-        };
         let asked = requested_method(self.head);
         let routes = match &policy.routing {
             Routing::Everything(_) if policy.preflight && asked.is_some() => return Ok(self.pass_preflight()),
             Routing::Everything(rule) => return self.meet(rule, &[]),
             Routing::Table(routes) => routes,
         };
-        let raw = self.head.first(":path").ok_or_else(|| unrouted(Reason::RequestMalformed))?;
+        let raw = self.head.first(":path").ok_or_else(|| self.unrouted(Reason::RequestMalformed))?;
         let path = NormalPath::read(raw).map_err(|_| {
             self.trace.step(|| String::from("the path does not begin with `/`, or could be read in two ways"));
-            unrouted(Reason::PathAmbiguous)
+            self.unrouted(Reason::PathAmbiguous)
         })?;
         self.trace.step(|| format!("the path is read as `{}`", path.display()));
-        let method = text(self.head.first(":method")).ok_or_else(|| unrouted(Reason::RequestMalformed))?;
-        let host = normal_host(routes, self.head).map_err(unrouted)?;
+        let method = text(self.head.first(":method")).ok_or_else(|| self.unrouted(Reason::RequestMalformed))?;
+        let host = normal_host(routes, self.head).map_err(|reason| self.unrouted(reason))?;
         let target = |method| Target { method, path: &path, host: host.as_deref(), head: self.head };
         if let Some((route, _)) = asked.and_then(|asked| route::first_match(routes, &target(asked)))
             && (policy.preflight || route.preflight)
@@ -96,7 +114,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         }
         let Some((route, captures)) = route::first_match(routes, &target(method)) else {
             self.trace.step(|| String::from("no route matches"));
-            return Err(unrouted(Reason::NoRoute));
+            return Err(self.unrouted(Reason::NoRoute));
         };
         self.trace.step(|| format!("route `{}` matches", route.label));
         self.route = Some(route);

@@ -24,6 +24,8 @@ pub struct Explanation {
     pub status: u16,
     /// The word for the reason of a refusal, reported ones included.
     pub reason: Option<&'static str>,
+    /// The policy that decided, where there are several.
+    pub policy: Option<String>,
     /// The label of the route that matched.
     pub route: Option<String>,
     /// Who the caller is: one member per field that is known. With several credentials, the first.
@@ -44,18 +46,26 @@ pub struct Explanation {
 
 /// Decides a request and tells how. Keys that the policy has fetched are not there.
 pub fn explain(policy: &Policy, head: &Head<'_>, now: Time) -> Explanation {
-    explain_with(policy, &Keyring::new(&policy.issuers), &peer::Nobody, head, now)
+    explain_with(policy, &Keyring::new(&policy.issuers), &peer::Nobody, None, head, now)
 }
 
-/// Decides a request of a peer, with keys that were fetched, and tells how.
-pub fn explain_with(policy: &Policy, keyring: &Keyring, peer: &dyn Peer, head: &Head<'_>, now: Time) -> Explanation {
+/// Decides a request of a peer, with keys that were fetched and the policy that its route chose, and tells how.
+pub fn explain_with(
+    policy: &Policy,
+    keyring: &Keyring,
+    peer: &dyn Peer,
+    chosen: Option<&str>,
+    head: &Head<'_>,
+    now: Time,
+) -> Explanation {
     let mut steps = Vec::new();
     // Every step is to be told, so nothing is remembered from one request to the next.
-    let mut means = Means { keyring, cache: &mut Cache::off(), offload: &NoOffload, peer };
+    let chosen = chosen.map(str::as_bytes);
+    let mut means = Means { keyring, cache: &mut Cache::off(), offload: &NoOffload, peer, chosen };
     let decision = engine::decide(policy, head, now, &mut means, &mut steps);
     let asked = Asked { id: head.first("x-request-id"), grpc: head.first("content-type").is_some_and(is_grpc) };
     let reply = match &decision.verdict {
-        Verdict::Deny(denial) => Some(Reply::new(denial, policy.deny_style(), asked)),
+        Verdict::Deny(denial) => Some(Reply::new(denial, decision.policy.deny_style(), asked)),
         Verdict::Allow | Verdict::Report(_) => None,
     };
     let edits = decision.edits;
@@ -65,6 +75,7 @@ pub fn explain_with(policy: &Policy, keyring: &Keyring, peer: &dyn Peer, head: &
         decision: decision.verdict.word(),
         status: reply.as_ref().map_or(200, |reply| reply.status),
         reason: decision.verdict.reason().map(|reason| reason.word()),
+        policy: decision.policy.label().map(String::from),
         route: decision.route.map(|route| route.label.clone()),
         identity: identities.next().unwrap_or(Json::Null),
         others: identities.collect(),
@@ -91,6 +102,9 @@ impl Explanation {
             ("route".into(), optional(self.route.as_deref())),
             ("identity".into(), self.identity.clone()),
         ];
+        if let Some(policy) = &self.policy {
+            members.push(("policy".into(), text(policy)));
+        }
         if self.decision == "report" {
             members.push(("reported".into(), Json::Bool(true)));
         }

@@ -13,6 +13,8 @@ pub struct Means<'m> {
     pub cache: &'m mut Cache,
     /// Somebody who may check signatures faster.
     pub offload: &'m dyn Offload,
+    /// The policy that the proxy's route names, where there are policies by name.
+    pub chosen: Option<&'m [u8]>,
     /// Who is at the other end of the connection.
     pub peer: &'m dyn Peer,
 }

@@ -1,6 +1,7 @@
 //! The compiled policy: immutable, made only by `config`, shared by every request.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::cache::CacheSize;
 use crate::credential::key::Clients;
@@ -12,15 +13,21 @@ use crate::route::Route;
 use crate::rule::Rule;
 use crate::upstream::{Upstream, is_spelling};
 
-/// A policy, ready to decide.
+/// A policy, ready to decide. Policies by name are policies of their own that share who is known.
 pub struct Policy {
+    /// Its place among all: 0 for the one that holds by default.
+    pub(crate) index: usize,
+    /// Its name, if it is one of several.
+    pub(crate) name: Option<String>,
+    /// Those that a proxy's route may choose in place of this one.
+    pub(crate) named: BTreeMap<String, Policy>,
     pub(crate) mode: Mode,
-    pub(crate) issuers: Issuers,
-    pub(crate) clients: Clients,
-    pub(crate) read: Read,
+    pub(crate) issuers: Rc<Issuers>,
+    pub(crate) clients: Rc<Clients>,
+    pub(crate) read: Rc<Read>,
     pub(crate) routing: Routing,
     pub(crate) upstream: Upstream,
-    pub(crate) revoked: Revoked,
+    pub(crate) revoked: Rc<Revoked>,
     pub(crate) deny: DenyStyle,
     pub(crate) cache: CacheSize,
     /// Whether genuine CORS preflights pass on every route.
@@ -28,6 +35,9 @@ pub struct Policy {
     /// Names the policy in the start line: a digest of its canonical form without secrets.
     pub(crate) digest: String,
 }
+
+/// The word for the policy that holds where a route names none.
+pub const DEFAULT: &str = "default";
 
 /// What a refusal does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +57,21 @@ pub enum Routing {
 }
 
 impl Policy {
+    /// Whether there are policies by name, of which the host is to be asked for one.
+    pub fn has_named(&self) -> bool {
+        !self.named.is_empty()
+    }
+
+    /// Every policy: this one and those by name.
+    pub fn all(&self) -> impl Iterator<Item = &Policy> + Clone {
+        std::iter::once(self).chain(self.named.values())
+    }
+
+    /// What tells this policy's counters from those of others; `None` if it is the only one.
+    pub fn label(&self) -> Option<&str> {
+        self.name.as_deref().or_else(|| self.has_named().then_some(DEFAULT))
+    }
+
     /// Whether refusals are enforced or only reported.
     pub fn mode(&self) -> Mode {
         self.mode
@@ -72,7 +97,8 @@ impl Policy {
         !self.upstream.keep_credential && self.mode == Mode::Enforce
     }
 
-    /// Whether a trailer of this name, in any spelling, could pass for an identity or holds a credential.
+    /// Whether a trailer of this name, in any spelling, could pass for an identity or holds a credential, under any
+    /// of the policies: which one decided is not known any more when trailers come.
     pub fn owns_trailer(&self, name: &[u8]) -> bool {
         let is_credential = |location: &Location| match location {
             Location::Bearer => is_spelling(name, "authorization"),
@@ -80,12 +106,14 @@ impl Policy {
             Location::Cookie(_) => is_spelling(name, "cookie"),
             Location::Query(_) => false,
         };
-        self.owns(name) || (self.hides_credentials() && self.read.locations().any(is_credential))
+        let all = || self.all();
+        all().any(|policy| policy.owns(name))
+            || (all().any(Self::hides_credentials) && self.read.locations().any(is_credential))
     }
 
     /// Whether headers are removed by the beginning of their names, which a host must list them for.
     pub fn strips_by_prefix(&self) -> bool {
-        self.upstream.strip.has_prefixes()
+        self.all().any(|policy| policy.upstream.strip.has_prefixes())
     }
 
     /// Where credentials are looked for.

@@ -76,7 +76,7 @@ pub enum Source {
 }
 
 /// Names that are removed, however their hyphens are spelled.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Strip {
     /// Folded names: lower-case, a hyphen for whatever is neither letter nor digit.
     names: Vec<String>,
@@ -99,6 +99,12 @@ impl Strip {
             names: names.into_iter().collect(),
             prefixes: prefixes.into_iter().map(|prefix| fold(prefix.as_bytes())).collect(),
         }
+    }
+
+    /// All that any of these removes.
+    pub fn union<'s>(all: impl Iterator<Item = &'s Strip> + Clone) -> Self {
+        let texts = |of: fn(&'s Strip) -> &'s Vec<String>| all.clone().flat_map(of).map(String::as_str);
+        Self::new(texts(|strip| &strip.names), texts(|strip| &strip.prefixes))
     }
 
     /// Whether a header of this name is removed.

@@ -101,8 +101,8 @@ fn check_tells_and_counts() {
     assert_eq!((bad.code, bad.out.as_str()), (1, ""));
     assert_eq!(
         bad.err,
-        "mode: unknown mode \"enforced\", did you mean \"enforce\"?\n\
-         issuers.corp.secret.value: is 14 octets; HS256 needs at least 32 (RFC 7518 section 3.2)\n\
+        "issuers.corp.secret.value: is 14 octets; HS256 needs at least 32 (RFC 7518 section 3.2)\n\
+         mode: unknown mode \"enforced\", did you mean \"enforce\"?\n\
          routes[0].allow: unknown credential \"crop\", did you mean \"corp\"?\n"
     );
     let odd = gatekey_with(&["check", "-"], "clients: { a: { key: { plain: 0123456789abcdef } } }");

@@ -34,6 +34,7 @@ fn run(policy: &gatekey::policy::Policy, file: &CaseFile, case: &Case, now: u64)
         policy,
         &Keyring::new(policy.issuers()),
         &case.request.peer,
+        case.request.policy.as_deref(),
         &Head { pairs: &pairs, complete: true },
         now,
     );

@@ -28,12 +28,13 @@ sees, and the steps that led there.
   --requests LIST        a file, or - for stdin, with one request per line:
                          {\"id\",\"method\",\"path\",\"headers\":[[name,value],...]}
                          where a value that is not UTF-8 is written {\"b64\":\"...\"}, and if it matters
-                         \"peer\":{\"address\":IP,\"certificate\":SHA-256 in hex}. One JSON object per line is
-                         printed, in order: {\"id\",\"decision\",\"status\",\"reason\",\"route\",\"identity\",\"set\",
+                         \"peer\":{\"address\":IP,\"certificate\":SHA-256 in hex} and \"policy\":NAME, as the
+                         proxy's route names it. One JSON object per line is printed, in order: {\"id\",\"decision\",\"status\",\"reason\",\"route\",\"identity\",\"set\",
                          \"removed\",\"steps\"}, or {\"id\",\"error\"} for a line that is no request
   --method, --path, --header
                          one request on the command line
   --token T, --key K     show a credential where the policy looks first
+  --policy NAME          decide by this one of the policies by name
   --jwks NAME=FILE       the key set of an issuer whose keys are fetched; without it they are not there
   --now TIME             decide as at this RFC 3339 time
   --env NAME=VALUE       a variable of the host's VM environment; those of this process count too
@@ -49,7 +50,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
     let env = Env::new(args)?;
     let list = args.one("requests")?;
     if list.is_some() {
-        for option in ["method", "path", "header", "token", "key"] {
+        for option in ["method", "path", "header", "token", "key", "policy"] {
             if args.all(option).next().is_some() {
                 return Err(Failure::Usage(format!("--{option} does not go with --requests")));
             }
@@ -134,7 +135,14 @@ fn error(id: Json<'static>, message: String, bad: &mut bool) -> Json<'static> {
 }
 
 fn decide(policy: &Policy, keyring: &Keyring, request: &Request, now: Time) -> Explanation {
-    explain_with(policy, keyring, &request.peer, &Head { pairs: &request.head(), complete: true }, now)
+    explain_with(
+        policy,
+        keyring,
+        &request.peer,
+        request.policy.as_deref(),
+        &Head { pairs: &request.head(), complete: true },
+        now,
+    )
 }
 
 fn explain_one(policy: &Policy, keyring: &Keyring, args: &Args, now: Time, out: &mut dyn Write) -> Outcome {
@@ -151,6 +159,7 @@ fn explain_one(policy: &Policy, keyring: &Keyring, args: &Args, now: Time, out: 
             })?;
         }
     }
+    request.policy = args.one("policy")?.map(String::from);
     let explanation = decide(policy, keyring, &request, now);
     if args.flag("human") || (io::stdout().is_terminal() && !args.flag("json")) {
         return human(&explanation, out);
@@ -162,6 +171,9 @@ fn explain_one(policy: &Policy, keyring: &Keyring, args: &Args, now: Time, out: 
 fn human(explanation: &Explanation, out: &mut dyn Write) -> Outcome {
     let reason = explanation.reason.map(|reason| format!(" {reason}")).unwrap_or_default();
     writeln!(out, "{} {}{reason}", explanation.decision, explanation.status)?;
+    if let Some(policy) = &explanation.policy {
+        paragraph(out, "policy", std::slice::from_ref(policy))?;
+    }
     let route = explanation.route.as_deref().unwrap_or("none");
     paragraph(out, "route", &[String::from(route)])?;
     let identities =

@@ -73,7 +73,7 @@ const COMMANDS: [Command; 7] = [
         name: "explain",
         help: explain::HELP,
         flags: &["allow-missing-env", "json", "human"],
-        values: &["env", "requests", "now", "method", "path", "header", "token", "key", "jwks"],
+        values: &["env", "requests", "now", "method", "path", "header", "token", "key", "policy", "jwks"],
         run: explain::run,
     },
     Command { name: "keygen", help: keygen::HELP, flags: &["json"], values: &["prefix", "name"], run: keygen::run },

@@ -18,6 +18,8 @@ pub(super) struct Request {
     pub(super) pairs: Vec<(Vec<u8>, Vec<u8>)>,
     /// Who sends it.
     pub(super) peer: Known,
+    /// The policy that the proxy's route names.
+    pub(super) policy: Option<String>,
 }
 
 /// A request of a list: its id, and the request or what is wrong with its line.
@@ -70,6 +72,11 @@ fn read_request(value: &Json<'_>) -> Result<Request, String> {
         Some(_) => return Err(String::from(FORM)),
     }
     request.peer = read_peer(value.get("peer"))?;
+    request.policy = match value.get("policy") {
+        None | Some(Json::Null) => None,
+        Some(Json::Str(name)) => Some(String::from(name.as_ref())),
+        Some(_) => return Err(String::from("policy: no text")),
+    };
     Ok(request)
 }
 
@@ -112,7 +119,7 @@ fn octets(value: &Json<'_>) -> Option<Vec<u8>> {
 impl Request {
     /// A request without headers.
     pub(super) fn new(method: &str, path: &str) -> Self {
-        Self { pairs: vec![(":method".into(), method.into()), (":path".into(), path.into())], peer: Known::default() }
+        Self { pairs: vec![(":method".into(), method.into()), (":path".into(), path.into())], ..Self::default() }
     }
 
     /// Adds `Name: value`; `None` if it is not written so.
@@ -196,6 +203,7 @@ mod tests {
             "{\"headers\":[[\"a\",{\"b64\":\"!\"}]]}",
             "{\"a\":1,\"a\":2}",
             "{\"peer\":[]}",
+            "{\"policy\":1}",
             "{\"peer\":{\"address\":\"x\"}}",
             "{\"peer\":{\"certificate\":1}}",
             "{\"peer\":{\"port\":\"1\"}}",

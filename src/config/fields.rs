@@ -8,12 +8,16 @@ pub(super) const POLICY: &[&str] = &[
     "users",
     "read",
     "routes",
+    "allow",
+    "policies",
     "upstream",
     "deny",
     "revoked",
     "preflight",
     "cache",
 ];
+/// Of a policy by name.
+pub(super) const NAMED: &[&str] = &["mode", "routes", "allow", "upstream", "deny", "preflight"];
 pub(super) const ISSUER: &[&str] = &[
     "issuer",
     "audience",
@@ -51,7 +55,8 @@ pub(super) const POLICY_LATER: &[(&str, &str)] = &[("users", "users (HTTP Basic)
 pub(super) const REVOKED_LATER: &[(&str, &str)] = &[("from", "remote revocation lists are")];
 
 /// Fields that narrow what is accepted: without a value they are mistakes, while others then count as absent.
-pub(super) const NARROWING: [&str; 19] = [
+pub(super) const NARROWING: [&str; 20] = [
+    "allow",
     "algorithms",
     "all",
     "any",
@@ -89,6 +94,7 @@ mod tests {
         };
         for (name, known, later) in [
             ("policy", POLICY, POLICY_LATER),
+            ("named", NAMED, &[]),
             ("issuer", ISSUER, &[]),
             ("jwks", JWKS, &[]),
             ("jwk", JWK, &[]),

@@ -12,6 +12,7 @@ mod issuers;
 mod jwks;
 mod keys;
 mod node;
+mod policies;
 mod reach;
 mod read;
 mod remote;
@@ -24,16 +25,18 @@ mod upstream;
 mod value;
 mod wire;
 
+use std::rc::Rc;
+
 pub use error::{ConfigError, Warning};
 
 use crate::credential::key::Clients;
 use crate::jose::issuer::Issuers;
 use crate::json::{self, Json, Limits};
-use crate::policy::{Mode, Policy, Routing};
+use crate::policy::Policy;
 use crate::redact::Secret;
-use crate::rule::{Requirement, Rule};
 use allow::Parties;
 use node::{Fields, Node, Report};
+use policies::Shared;
 use secret::Secrets;
 
 /// The longest policy text that is read, in octets.
@@ -118,15 +121,6 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
     let top = root.fields(fields::POLICY)?;
     top.later(fields::POLICY_LATER);
     check_version(&top);
-    let modes = [("enforce", Mode::Enforce), ("report", Mode::Report)];
-    let mode = top.scalar("mode").and_then(|node| {
-        let mode = value::one_of(&node, "mode", &modes);
-        if mode == Some(Mode::Report) {
-            node.warn("refuses nobody: every request passes", None);
-        }
-        mode
-    });
-
     let (issuer_section, client_section) = (top.get("issuers"), top.get("clients"));
     let issuer_nodes = allow::entries_of(issuer_section.as_ref());
     let client_nodes = allow::entries_of(client_section.as_ref());
@@ -142,33 +136,18 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
     }
 
     let read = read::read(top.get("read").as_ref(), !parties.issuers.is_empty(), !parties.clients.is_empty());
-    let routes = top.get("routes").map(|node| routes::read(&node, &parties));
-    if let Some(routes) = &routes {
-        allow::warn_unused(routes.iter().map(|route| &route.rule), &issuer_nodes, &client_nodes);
-    }
-    let preflight = top.flag("preflight");
-    let upstream =
-        upstream::read(top.get("upstream").as_ref(), routes.as_deref().unwrap_or_default(), &read, preflight);
-    let deny = deny::read(top.get("deny").as_ref());
-    let cache = cache::read(top.get("cache").as_ref());
-    let revoked = revoked::read(top.get("revoked").as_ref(), &parties);
-    let routing = match routes {
-        Some(routes) => Routing::Table(routes),
-        None => Routing::Everything(Rule::Require(Requirement::any(parties.everybody()))),
-    };
-    Some(Policy {
-        mode: mode.unwrap_or(Mode::Enforce),
-        issuers,
-        clients,
-        read,
-        routing,
-        upstream,
-        revoked,
-        deny,
-        cache,
-        preflight,
+    let shared = Shared {
+        issuers: Rc::new(issuers),
+        clients: Rc::new(clients),
+        read: Rc::new(read),
+        revoked: Rc::new(revoked::read(top.get("revoked").as_ref(), &parties)),
+        cache: cache::read(top.get("cache").as_ref()),
         digest: digest::of(value),
-    })
+        parties,
+    };
+    let policy = policies::read(&top, &shared);
+    allow::warn_unused(policies::rules(&policy), &issuer_nodes, &client_nodes);
+    Some(policy)
 }
 
 fn check_version(top: &Fields<'_>) {

@@ -1,6 +1,7 @@
 //! Walks the JSON of a policy: every value knows where it stands, and every mistake is noted, not thrown.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::error::{ConfigError, Warning, quote, quote_short};
@@ -25,8 +26,13 @@ fn push<T>(list: &Cell<Vec<T>>, item: T) {
 impl Report {
     /// All errors, or else all warnings.
     pub(super) fn finish(self) -> Result<Vec<Warning>, Vec<ConfigError>> {
-        let errors = self.errors.into_inner();
-        if errors.is_empty() { Ok(self.warnings.into_inner()) } else { Err(errors) }
+        let (mut errors, mut warnings) = (self.errors.into_inner(), self.warnings.into_inner());
+        // A section that several policies share is read for each of them.
+        let mut told = BTreeSet::new();
+        errors.retain(|error| told.insert((error.path.clone(), error.message.clone())));
+        told.clear();
+        warnings.retain(|warning| told.insert((warning.path.clone(), warning.message.clone())));
+        if errors.is_empty() { Ok(warnings) } else { Err(errors) }
     }
 }
 
@@ -313,6 +319,13 @@ impl<'j> Fields<'j> {
     /// Whether no field says anything.
     pub(super) fn is_empty(&self) -> bool {
         self.members.iter().all(|(_, value)| matches!(value, Json::Null))
+    }
+
+    /// Refuses a field that is written without a value.
+    pub(super) fn refuse_null(&self, name: &str) {
+        if let Some((name, value)) = self.members.iter().find(|(n, value)| n == name && *value == Json::Null) {
+            self.node.child(self.place.as_ref(), Step::Member(name), value).no_value();
+        }
     }
 
     /// Refuses fields that are part of the language, but not of this version.

@@ -49,6 +49,18 @@ impl Host for Envoy {
         None
     }
 
+    // The route's own word first, then that of its virtual host.
+    fn chosen_policy(&self) -> Result<Option<Vec<u8>>, Failure> {
+        for place in ["route", "virtual_host"] {
+            match abi::property(&format!("xds\0{place}_metadata\0filter_metadata\0gatekey\0policy")) {
+                Ok(name) => return Ok(Some(name)),
+                Err(Failure::NotFound) => {}
+                Err(Failure::Refused) => return Err(Failure::Refused),
+            }
+        }
+        Ok(None)
+    }
+
     fn peer_address(&self) -> Option<IpAddr> {
         peer::read_address(&abi::property("source\0address").ok()?)
     }

@@ -39,6 +39,9 @@ pub(super) trait Host {
     /// The id under which the host logs the request, where it does not stand in the head.
     fn request_id(&self) -> Option<Vec<u8>>;
 
+    /// The policy that the route names; `None` if it names none.
+    fn chosen_policy(&self) -> Result<Option<Vec<u8>>, Failure>;
+
     /// The address that the request's connection comes from.
     fn peer_address(&self) -> Option<IpAddr>;
 

@@ -17,22 +17,25 @@ pub(super) struct Metrics {
     ages: BTreeMap<usize, u32>,
 }
 
-/// What tells the counters of decisions apart: result, reason, credential and route.
-type Tags = (&'static str, Option<usize>, &'static str, Option<usize>);
+/// What tells the counters of decisions apart: policy, result, reason, credential and route.
+type Tags = (usize, &'static str, Option<usize>, &'static str, Option<usize>);
 
 impl Metrics {
     /// Counts a decision.
     pub(super) fn decided(&mut self, decision: &Decision<'_>) {
         let (result, reason) = (decision.verdict.word(), decision.verdict.reason());
         let shown = decision.shown.word();
-        let tags = (result, reason.map(Reason::index), shown, decision.route.map(|route| route.index));
+        let tags =
+            (decision.policy.index, result, reason.map(Reason::index), shown, decision.route.map(|route| route.index));
         let id = match self.ids.get(&tags) {
             Some(id) => *id,
             None => {
                 let reason = reason.map_or("none", Reason::word);
                 let route = decision.route.map_or("none", |route| route.label.as_str());
-                let name =
-                    format!("gatekey_requests_total.result={result}.reason={reason}.credential={shown}.route={route}");
+                let policy = decision.policy.label().map(|name| format!(".policy={name}")).unwrap_or_default();
+                let name = format!(
+                    "gatekey_requests_total{policy}.result={result}.reason={reason}.credential={shown}.route={route}"
+                );
                 let Ok(id) = abi::define_counter(&name) else {
                     return;
                 };

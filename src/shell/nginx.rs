@@ -25,6 +25,9 @@ impl Host for Nginx {
     }
 
     fn objection(&self, policy: &Policy) -> Option<&'static str> {
+        if policy.has_named() {
+            return Some("policies: on this host each route has a configuration of its own; give it its policy there");
+        }
         policy
             .strips_by_prefix()
             .then_some("upstream.strip: this host cannot list headers, so a prefix cannot be removed; name the headers")
@@ -47,6 +50,10 @@ impl Host for Nginx {
 
     fn request_id(&self) -> Option<Vec<u8>> {
         abi::property("request_id").ok()
+    }
+
+    fn chosen_policy(&self) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(None)
     }
 
     fn peer_address(&self) -> Option<IpAddr> {

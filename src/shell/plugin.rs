@@ -97,8 +97,10 @@ impl Plugin {
     pub(super) fn decide<'a>(&'a self, head: &Head<'a>, now: Time) -> Result<Decision<'a>, Failure> {
         let keyring = self.fetcher.keyring()?;
         let mut cache = self.cache.try_borrow_mut().map_err(|_| Failure::Refused)?;
+        let chosen = if self.policy.has_named() { self.host.chosen_policy()? } else { None };
+        let chosen = chosen.as_deref();
         let peer = HostPeer::new(self.host.as_ref());
-        let mut means = Means { keyring: &keyring, cache: &mut cache, offload: &self.offload, peer: &peer };
+        let mut means = Means { keyring: &keyring, cache: &mut cache, offload: &self.offload, peer: &peer, chosen };
         Ok(engine::decide(&self.policy, head, now, &mut means, &mut Silent))
     }
 }

@@ -12,6 +12,7 @@ use crate::deny::{Body, DenyStyle, Reason};
 use crate::edit::Edits;
 use crate::head::{Head, parse_map};
 use crate::jwks::record::Want;
+use crate::policy::Policy;
 use crate::reply::{Asked, Reply, is_grpc};
 use crate::time::Time;
 use crate::upstream::{HeaderValue, Source};
@@ -115,12 +116,13 @@ impl Plugin {
             }
             Verdict::Report(denial) => {
                 let route = decision.route.map_or("none", |route| route.label.as_str());
-                ::log::info!("would refuse: {} on route {route}", denial.reason.word());
+                let policy = decision.policy.label().map(|name| format!(" of policy {name}")).unwrap_or_default();
+                ::log::info!("would refuse: {} on route {route}{policy}", denial.reason.word());
                 self.edit(&decision.edits)?;
                 Ok(Stand::Passed)
             }
             Verdict::Deny(denial) => {
-                self.deny(denial, head);
+                self.deny(decision.policy, denial, head);
                 Ok(Stand::Answered)
             }
         }
@@ -138,18 +140,18 @@ impl Plugin {
         edits.target.as_ref().map_or(Ok(()), |target| self.host.retarget(target))
     }
 
-    fn deny(&self, denial: &Denial, head: &Head<'_>) {
+    fn deny(&self, policy: &Policy, denial: &Denial, head: &Head<'_>) {
         let id = self.host.request_id();
         let asked = Asked {
             id: id.as_deref().or_else(|| head.first("x-request-id")),
             grpc: self.host.speaks_grpc() && head.first("content-type").is_some_and(is_grpc),
         };
-        host::answer(&Reply::new(denial, self.policy.deny_style(), asked));
+        host::answer(&Reply::new(denial, policy.deny_style(), asked));
     }
 
     /// Tells other filters and logs who the caller is and how the decision went.
     fn publish(&self, decision: &Decision<'_>) {
-        let Some(prefix) = self.policy.publish() else {
+        let Some(prefix) = decision.policy.publish() else {
             return;
         };
         let tell = |field: &str, value: &str| self.host.publish(&format!("{prefix}_{field}"), value);

@@ -34,7 +34,7 @@ pub fn bootstrap(setup: &Setup, folder: &Path) -> Value {
     json!({
         "admin": { "address": loopback(0) },
         "stats_config": { "stats_tags": [
-            tag("result"), tag("reason"), tag("credential"), tag("route"), tag("issuer"), tag("outcome"),
+            tag("policy"), tag("result"), tag("reason"), tag("credential"), tag("route"), tag("issuer"), tag("outcome"),
         ] },
         "static_resources": {
             "listeners": listeners,
@@ -79,6 +79,34 @@ fn transport_socket(folder: &Path) -> Value {
             },
         },
     })
+}
+
+/// By this header, a request of the table finds the route that names its policy.
+pub const ROUTE: &str = "x-test-route";
+/// Under this domain, after the name, it finds the virtual host that does.
+pub const DOMAIN: &str = ".policy.test";
+
+/// One host for everything, with a route for each policy by name; and a host for each.
+fn virtual_hosts(policy: &Value) -> Vec<Value> {
+    let metadata = |name: &str| json!({ "filter_metadata": { "gatekey": { "policy": name } } });
+    let rest = json!({ "match": { "prefix": "" }, "route": { "cluster": "echo" } });
+    let named: Vec<&str> = match policy["policies"].as_object() {
+        // One of them is a policy that there is not.
+        Some(named) => named.keys().map(String::as_str).chain(["nowhere"]).collect(),
+        None => Vec::new(),
+    };
+    let routes = named.iter().map(|name| {
+        json!({
+            "match": { "prefix": "", "headers": [{ "name": ROUTE, "string_match": { "exact": name } }] },
+            "route": { "cluster": "echo" },
+            "metadata": metadata(name),
+        })
+    });
+    let routes: Vec<Value> = routes.chain([rest.clone()]).collect();
+    let hosts = named.iter().map(|name| {
+        json!({ "name": name, "domains": [format!("{name}{DOMAIN}")], "routes": [rest], "metadata": metadata(name) })
+    });
+    hosts.chain([json!({ "name": "all", "domains": ["*"], "routes": routes })]).collect()
 }
 
 /// The listener where a filter that only pauses is overtaken by the body of its request.
@@ -148,11 +176,7 @@ fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String
                         } },
                     },
                 }],
-                "route_config": { "virtual_hosts": [{
-                    "name": "all",
-                    "domains": ["*"],
-                    "routes": [{ "match": { "prefix": "" }, "route": { "cluster": "echo" } }],
-                }] },
+                "route_config": { "virtual_hosts": virtual_hosts(policy) },
                 "http_filters": [
                     {
                         "name": "gatekey",

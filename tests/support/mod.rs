@@ -65,6 +65,9 @@ pub struct Case {
     pub expect: Expect,
 }
 
+/// Before the name of a policy that not the route names, but its virtual host.
+pub const ON_THE_HOST: &str = "virtual host: ";
+
 /// A request head.
 #[derive(Clone)]
 pub struct Request {
@@ -80,6 +83,8 @@ pub struct Request {
     pub http10: bool,
     /// Who sends it; where nothing is said, a host's own idea.
     pub peer: gatekey::peer::Known,
+    /// The policy that the proxy's route names; after [`ON_THE_HOST`], that its virtual host names.
+    pub policy: Option<String>,
 }
 
 /// A place where the table runs.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::bootstrap::{DOMAIN, ROUTE};
 use super::echo::Echo;
 use super::envoy::Envoy;
 use super::http::{Client, encode};
-use super::{Case, CaseFile, Outcome};
+use super::{Case, CaseFile, ON_THE_HOST, Outcome};
 
 /// A run of the table: counters are compared from case to case.
 pub struct Run<'a> {
@@ -26,7 +27,16 @@ impl<'a> Run<'a> {
     pub fn outcome(&mut self, file: &CaseFile, case: &Case) -> Result<Outcome, String> {
         self.echo.take();
         let logged = self.envoy.logged();
-        let request = encode(&case.request);
+        let mut sent = case.request.clone();
+        match sent.policy.as_deref().map(|name| (name, name.strip_prefix(ON_THE_HOST))) {
+            Some((_, Some(name))) => {
+                sent.headers.retain(|(name, _)| name != "host");
+                sent.headers.push(("host".into(), format!("{name}{DOMAIN}").into()));
+            }
+            Some((name, None)) => sent.headers.push((ROUTE.into(), name.into())),
+            None => {}
+        }
+        let request = encode(&sent);
         let mut client = Client::connect(self.envoy.listener(&file.name))?;
         if let Some(address) = case.request.peer.address {
             client.introduce(address)?;

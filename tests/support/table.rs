@@ -55,6 +55,7 @@ struct RequestText {
     http10: bool,
     #[serde(default)]
     peer: PeerText,
+    policy: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -341,7 +342,15 @@ fn request(text: RequestText, tokens: &BTreeMap<String, String>) -> Result<Reque
         Some(path) => Some(String::from_utf8(octets(&path, tokens)?).map_err(|_| "the path must be UTF-8")?),
     };
     let raw = text.raw.map(|raw| octets(&raw, tokens)).transpose()?.map(|raw| lines_to_crlf(&raw));
-    Ok(Request { method: text.method, path, headers, raw, http10: text.http10, peer: text.peer.known()? })
+    Ok(Request {
+        method: text.method,
+        path,
+        headers,
+        raw,
+        http10: text.http10,
+        peer: text.peer.known()?,
+        policy: text.policy,
+    })
 }
 
 /// Line feeds become CRLF, unless the text has CRs of its own; a head that does not end gets its end.

@@ -66,6 +66,7 @@ pub fn get(path: &str, headers: &[(&str, &str)]) -> Request {
         raw: None,
         http10: false,
         peer: Known::default(),
+        policy: None,
     }
 }
 
@@ -137,11 +138,11 @@ pub fn mangle(value: &Value) -> Value {
     }
 }
 
-/// Whether `upstream.strip` names a prefix, which takes a list of all headers.
-pub fn strips_by_prefix(policy: &Value) -> bool {
+/// What APISIX cannot do: remove headers by prefix, which takes a list of all, and choose a policy by route metadata.
+pub fn beyond_apisix(policy: &Value) -> bool {
     let names = &policy["upstream"]["strip"];
     let all = names.as_array().map_or_else(|| vec![names], |names| names.iter().collect());
-    all.iter().any(|name| name.as_str().is_some_and(|name| name.ends_with('*')))
+    !policy["policies"].is_null() || all.iter().any(|name| name.as_str().is_some_and(|name| name.ends_with('*')))
 }
 
 /// Fails when a log line shows one of these texts.

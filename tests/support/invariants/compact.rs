@@ -83,7 +83,8 @@ pub fn accepts(token: &[u8], issuers: &Issuers) -> Result<usize, Reason> {
     let keyring = Keyring::new(issuers);
     let cache = &mut Cache::new(CacheSize { tokens: 8, ttl: 60_000 }, 1);
     let mut judge = || {
-        let mut means = Means { keyring: &keyring, cache: &mut *cache, offload: &NoOffload, peer: &Nobody };
+        let mut means =
+            Means { keyring: &keyring, cache: &mut *cache, offload: &NoOffload, peer: &Nobody, chosen: None };
         let verified = verify(token, issuers, NOW_TIME, &mut means, &mut Silent);
         verified.map(|token| token.issuer).map_err(|refusal| refusal.reason)
     };

@@ -57,6 +57,7 @@ pub struct Parked {
     pub target: Vec<u8>,
     pub args: Option<Vec<u8>>,
     pub peer: Known,
+    pub policy: Option<String>,
     pub states: BTreeMap<String, Vec<u8>>,
     pub reply: Option<Reply>,
     pub resumed: bool,
@@ -119,14 +120,16 @@ impl Host {
             target: std::mem::take(&mut self.target),
             args: self.args.take(),
             peer: std::mem::take(&mut self.peer),
+            policy: self.policy.take(),
             states: std::mem::take(&mut self.states),
             reply: self.reply.take(),
             resumed: std::mem::take(&mut self.background.resumed),
         };
         self.background.parked.insert(old, parked);
-        let Parked { headers, target, args, peer, states, reply, resumed } =
+        let Parked { headers, target, args, peer, policy, states, reply, resumed } =
             self.background.parked.remove(&to).unwrap_or_default();
-        (self.headers, self.target, self.args, self.peer, self.states) = (headers, target, args, peer, states);
+        (self.headers, self.target, self.args, self.states) = (headers, target, args, states);
+        (self.peer, self.policy) = (peer, policy);
         (self.reply, self.background.resumed, self.background.active) = (reply, resumed, to);
     }
 }

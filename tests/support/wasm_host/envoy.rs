@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::support::Request;
+use crate::support::{ON_THE_HOST, Request};
 
 use super::state::{
     Abilities, Answer, BAD_ARGUMENT, Host, NOT_FOUND, Pairs, Phase, Reply, clean, remove_all, replace_all,
@@ -178,6 +178,14 @@ impl Abilities for Envoy {
                 let address = host.peer.address.unwrap_or(IpAddr::from([192, 0, 2, 7]));
                 Some(SocketAddr::from((address, 40_000)).to_string().into_bytes())
             }
+            ["xds", "route_metadata", "filter_metadata", "gatekey", "policy"] => {
+                host.policy.as_ref().filter(|name| !name.starts_with(ON_THE_HOST)).map(|name| name.as_bytes().to_vec())
+            }
+            ["xds", "virtual_host_metadata", "filter_metadata", "gatekey", "policy"] => host
+                .policy
+                .as_ref()
+                .and_then(|name| name.strip_prefix(ON_THE_HOST))
+                .map(|name| name.as_bytes().to_vec()),
             ["connection", "sha256_peer_certificate_digest"] => {
                 host.peer.certificate.map(|digest| digest.iter().map(|b| format!("{b:02x}")).collect::<String>().into())
             }

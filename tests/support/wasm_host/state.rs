@@ -113,6 +113,8 @@ pub struct Host {
     pub args: Option<Vec<u8>>,
     /// Who sends the request.
     pub peer: Known,
+    /// The policy that its route names.
+    pub policy: Option<String>,
     /// Filter state (Envoy: `wasm.<name>`).
     pub states: BTreeMap<String, Vec<u8>>,
     /// Names of the metrics, by id.
@@ -153,6 +155,7 @@ impl Host {
             target: Vec::new(),
             args: None,
             peer: Known::default(),
+            policy: None,
             states: BTreeMap::new(),
             metrics: Vec::new(),
             increments: Vec::new(),

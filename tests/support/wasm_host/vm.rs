@@ -247,6 +247,7 @@ impl Vm {
         self.store.data_mut().switch(id);
         let logged = self.reset(options);
         self.store.data_mut().peer = request.peer;
+        self.store.data_mut().policy.clone_from(&request.policy);
         if let Err(status) = self.profile.abilities().prepare(self.store.data_mut(), request) {
             let outcome = Outcome {
                 decision: None,
@@ -328,6 +329,7 @@ impl Vm {
         self.store.data_mut().switch(id);
         self.reset(&Options::default());
         self.store.data_mut().peer = request.peer;
+        self.store.data_mut().policy.clone_from(&request.policy);
         self.profile.abilities().prepare(self.store.data_mut(), request).map_err(|status| format!("{status}"))?;
         self.enter_context(id);
         self.call::<(u32, u32), ()>("proxy_on_context_create", (id, root.id), Phase::Other)?;

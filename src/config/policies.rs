@@ -1,0 +1,156 @@
+//! Policies by name: each says for itself what is allowed and what is seen, and shares with all who is known.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::allow::{self, Parties};
+use super::fields::NAMED;
+use super::node::{Fields, Node};
+use super::value::{check_label, one_of};
+use super::{deny, routes, upstream};
+use crate::cache::CacheSize;
+use crate::credential::Read;
+use crate::credential::key::Clients;
+use crate::jose::issuer::Issuers;
+use crate::policy::{DEFAULT, Mode, Policy, Routing};
+use crate::revoke::Revoked;
+use crate::rule::{Requirement, Rule};
+use crate::upstream::Strip;
+
+/// What all policies share.
+pub(super) struct Shared {
+    pub(super) parties: Parties,
+    pub(super) issuers: Rc<Issuers>,
+    pub(super) clients: Rc<Clients>,
+    pub(super) read: Rc<Read>,
+    pub(super) revoked: Rc<Revoked>,
+    pub(super) cache: CacheSize,
+    pub(super) digest: String,
+}
+
+/// Reads the policy that holds by default, with those by name in it.
+pub(super) fn read(top: &Fields<'_>, shared: &Shared) -> Policy {
+    let mut main = read_one(&Sections { own: None, top }, shared);
+    if let Some(node) = top.get("policies") {
+        main.named = named(&node, top, shared);
+    }
+    share_strip(&mut main);
+    main
+}
+
+fn named(node: &Node<'_>, top: &Fields<'_>, shared: &Shared) -> BTreeMap<String, Policy> {
+    if node.is_empty() {
+        node.error_cure("is empty", "leave it out, or name a policy");
+    }
+    let mut found = BTreeMap::new();
+    for (index, (name, node)) in node.entries().into_iter().enumerate() {
+        check_label(name, &node);
+        if name == DEFAULT {
+            node.error_cure(format!("`{DEFAULT}` is the policy that stands beside `policies`"), "choose another name");
+        }
+        let Some(own) = node.fields(NAMED) else {
+            continue;
+        };
+        for field in NAMED {
+            // Left empty by a template, it would be that of another policy.
+            own.refuse_null(field);
+        }
+        if own.is_empty() {
+            node.warn("says nothing, so it is the same as the default", None);
+        }
+        let mut policy = read_one(&Sections { own: Some(&own), top }, shared);
+        (policy.index, policy.name) = (index + 1, Some(String::from(name)));
+        found.insert(String::from(name), policy);
+    }
+    found
+}
+
+/// The sections of one policy: its own, and for those that it has not, those of the default.
+struct Sections<'f, 'j> {
+    own: Option<&'f Fields<'j>>,
+    top: &'f Fields<'j>,
+}
+
+impl<'j> Sections<'_, 'j> {
+    fn get(&self, name: &str) -> Option<Node<'j>> {
+        self.own.and_then(|own| own.get(name)).or_else(|| self.top.get(name))
+    }
+
+    fn scalar(&self, name: &str) -> Option<Node<'j>> {
+        self.own.and_then(|own| own.scalar(name)).or_else(|| self.top.scalar(name))
+    }
+
+    /// Where this policy says who may pass: both fields of one place, since either overrides both of the other.
+    fn access(&self) -> (Option<Node<'j>>, Option<Node<'j>>) {
+        let of = |fields: &Fields<'j>| (fields.get("routes"), fields.get("allow"));
+        match self.own.map(of) {
+            Some((None, None)) | None => of(self.top),
+            Some(own) => own,
+        }
+    }
+}
+
+fn read_one(sections: &Sections<'_, '_>, shared: &Shared) -> Policy {
+    let modes = [("enforce", Mode::Enforce), ("report", Mode::Report)];
+    let mode = sections.scalar("mode").and_then(|node| {
+        let mode = one_of(&node, "mode", &modes);
+        if mode == Some(Mode::Report) {
+            node.warn("refuses nobody: every request passes", None);
+        }
+        mode
+    });
+    let routing = routing(sections, &shared.parties);
+    let table = match &routing {
+        Routing::Table(routes) => routes.as_slice(),
+        Routing::Everything(_) => &[],
+    };
+    let preflight = sections.scalar("preflight").is_some_and(|node| node.flag());
+    let upstream = upstream::read(sections.get("upstream").as_ref(), table, &shared.read, preflight);
+    Policy {
+        index: 0,
+        name: None,
+        named: BTreeMap::new(),
+        mode: mode.unwrap_or(Mode::Enforce),
+        issuers: Rc::clone(&shared.issuers),
+        clients: Rc::clone(&shared.clients),
+        read: Rc::clone(&shared.read),
+        routing,
+        upstream,
+        revoked: Rc::clone(&shared.revoked),
+        deny: deny::read(sections.get("deny").as_ref()),
+        cache: shared.cache,
+        preflight,
+        digest: shared.digest.clone(),
+    }
+}
+
+fn routing(sections: &Sections<'_, '_>, parties: &Parties) -> Routing {
+    match sections.access() {
+        (Some(table), Some(allow)) => {
+            allow.error_cure("stands beside `routes`", "keep one: each route has an `allow` of its own");
+            Routing::Table(routes::read(&table, parties))
+        }
+        (Some(table), None) => Routing::Table(routes::read(&table, parties)),
+        (None, Some(allow)) => Routing::Everything(allow::read(&allow, parties, &[])),
+        (None, None) => Routing::Everything(Rule::Require(Requirement::any(parties.everybody()))),
+    }
+}
+
+/// Makes every policy remove what any of them sets: a service behind one may believe the headers of another.
+fn share_strip(main: &mut Policy) {
+    if !main.named.is_empty() {
+        let strip = Strip::union(main.all().map(|policy| &policy.upstream.strip));
+        for policy in main.named.values_mut() {
+            policy.upstream.strip = strip.clone();
+        }
+        main.upstream.strip = strip;
+    }
+}
+
+/// Every rule of these policies.
+pub(super) fn rules(main: &Policy) -> impl Iterator<Item = &Rule> {
+    main.all().flat_map(|policy| match &policy.routing {
+        Routing::Everything(rule) => vec![rule],
+        Routing::Table(routes) => routes.iter().map(|route| &route.rule).collect(),
+    })
+}
