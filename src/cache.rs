@@ -9,13 +9,14 @@ use std::rc::Rc;
 
 use foldhash::fast::FixedState;
 
+use crate::deny::Reason;
 use crate::jose::token::Token;
 use crate::time::Time;
 
 /// Slots that one hash can fall into.
 const WAYS: usize = 8;
 /// The longest token that is kept, in octets.
-const LONGEST: usize = 8 * 1024;
+pub const LONGEST: usize = 8 * 1024;
 /// All that tokens may take, as [`weight`] reckons.
 const MOST: usize = 8 * 1024 * 1024;
 /// How many bad tokens are kept.
@@ -84,10 +85,19 @@ struct Entry {
 struct Bad {
     hash: u64,
     text: Box<[u8]>,
-    basis: Basis,
-    /// Whether keys that came later might have made its signature.
-    open: bool,
+    token: BadToken,
     until: Time,
+}
+
+/// What is known of a token that does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadToken {
+    /// Under what it was judged.
+    pub basis: Basis,
+    /// Why it does not.
+    pub reason: Reason,
+    /// Whether keys that came later might have made its signature.
+    pub open: bool,
 }
 
 impl Cache {
@@ -139,19 +149,25 @@ impl Cache {
         found
     }
 
-    /// Whether a token is known to have a signature that no key made: under what, and whether newer keys might have.
-    pub fn find_bad(&self, place: Place, text: &[u8], now: Time) -> Option<(Basis, bool)> {
+    /// What is known of a token that does not count.
+    pub fn find_bad(&self, place: Place, text: &[u8], now: Time) -> Option<BadToken> {
         let is = |bad: &&Bad| bad.hash == place.0 && now < bad.until && same(&bad.text, text);
-        self.bad.iter().find(is).map(|bad| (bad.basis, bad.open))
+        self.bad.iter().find(is).map(|bad| bad.token)
     }
 
-    /// Keeps a verified token, in place of the one of its neighbours that was not used for longest.
-    pub fn keep(&mut self, place: Place, text: &[u8], token: &Rc<Token>, basis: Basis, now: Time) {
+    /// How long something is kept that is to be kept for at most so long, in milliseconds.
+    fn lasting(&self, most: Option<i64>) -> i64 {
+        most.map_or(self.ttl, |most| most.min(self.ttl))
+    }
+
+    /// Keeps a verified token, in place of the one of its neighbours that was not used for longest, at most for
+    /// `most` milliseconds.
+    pub fn keep(&mut self, place: Place, text: &[u8], token: &Rc<Token>, basis: Basis, most: Option<i64>, now: Time) {
         let weight = weight(text, token);
         if weight > MOST / 16 {
             return;
         }
-        let until = now.plus(self.ttl);
+        let until = now.plus(self.lasting(most));
         let uses = self.uses;
         let entry = Entry { text: text.into(), token: Rc::clone(token), basis, until, weight };
         // One that is there already goes first; then empty ones and those whose time is over.
@@ -171,12 +187,12 @@ impl Cache {
         self.make_room(place);
     }
 
-    /// Keeps a token whose signature no key made, in place of the oldest such; `open` if newer keys might have.
-    pub fn keep_bad(&mut self, place: Place, text: &[u8], basis: Basis, open: bool, now: Time) {
+    /// Keeps a token that does not count, in place of the oldest such, at most for `most` milliseconds.
+    pub fn keep_bad(&mut self, place: Place, text: &[u8], token: BadToken, most: Option<i64>, now: Time) {
         if text.len() > MOST_BAD / BAD {
             return;
         }
-        let bad = Bad { hash: place.0, text: text.into(), basis, open, until: now.plus(self.ttl) };
+        let bad = Bad { hash: place.0, text: text.into(), token, until: now.plus(self.lasting(most)) };
         self.bad_weight = self.bad_weight.saturating_add(bad.text.len());
         match self.bad.get_mut(self.bad_next) {
             Some(old) => {

@@ -27,7 +27,7 @@ pub struct Decision<'a> {
 }
 
 /// Something that a decision lacks and that may come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// Other keys of an issuer.
     Keys {
@@ -35,6 +35,13 @@ pub enum Wish {
         issuer: usize,
         /// Why they are wanted.
         want: Want,
+    },
+    /// What an issuer says of a token.
+    Introspection {
+        /// The index of the issuer.
+        issuer: usize,
+        /// The token as it was shown. Whoever takes it must not tell it to anybody else.
+        token: Vec<u8>,
     },
 }
 

@@ -69,6 +69,8 @@ reasons! {
     KeyUnknown "key_unknown" => InvalidToken,
     /// No key of the issuer made this signature.
     SignatureInvalid "signature_invalid" => InvalidToken,
+    /// Its issuer says that the token does not count.
+    TokenInactive "token_inactive" => InvalidToken,
     /// No issuer of the policy is named by `iss`.
     IssuerUnknown "issuer_unknown" => InvalidToken,
     /// The token is meant for somebody else.
@@ -107,6 +109,8 @@ reasons! {
     NoRoute "no_route" => Forbidden,
     /// The issuer's keys are fetched, and could not be had so far, or not for too long.
     KeysUnavailable "keys_unavailable" => TemporarilyUnavailable,
+    /// The issuer of the token had to be asked, and could not be.
+    IssuerUnavailable "issuer_unavailable" => TemporarilyUnavailable,
     /// The proxy's route names a policy that there is not.
     PolicyUnknown "policy_unknown" => TemporarilyUnavailable,
     /// The filter cannot decide: no policy, or no believable clock.

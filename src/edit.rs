@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     fn hide(location: Location, pairs: &[(&[u8], &[u8])]) -> Edits {
-        let read = Read { token: vec![location], key: vec![] };
+        let read = Read { token: vec![location], key: vec![], opaque: false };
         let mut edits = Edits::default();
         edits.hide_credentials(&read, &Head { pairs, complete: true });
         edits

@@ -43,7 +43,7 @@ pub fn decide<'a>(
         edits: Edits::strip(&policy.upstream, head),
     };
     let outcome = if unknown { Err(case.disown()) } else { case.judge() };
-    let (route, shown, wants) = (case.route, case.shown, case.wants);
+    let (route, shown, wants) = (case.route, case.shown, case.wants.take());
     let decision = |verdict, identities, edits| Decision { policy, verdict, route, identities, edits, shown, wants };
     let denial = match outcome {
         Ok(identities) => return decision(Verdict::Allow, identities, case.edits),
@@ -190,7 +190,13 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             identities.push(self.verify_token(token)?);
         }
         if let Some(key) = &found.key {
-            let (index, client) = self.policy.clients.find(key, self.now)?;
+            let found_client = self.policy.clients.find(key, self.now);
+            // Where both kinds may stand and a token may have any shape, what is nobody's key is a token.
+            if found.either && found.token.is_none() && matches!(found_client, Err(Reason::KeyInvalid)) {
+                self.shown = Shown { token: true, ..Shown::default() };
+                return Ok(vec![self.verify_token(key)?]);
+            }
+            let (index, client) = found_client?;
             self.trace.step(|| format!("the key is one of client `{}`", client.name));
             if self.policy.revoked.has_client(Some(&client.name)) {
                 return Err(Reason::KeyRevoked);
@@ -203,7 +209,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
     fn verify_token(&mut self, token: &[u8]) -> Result<Identity<'a>, Reason> {
         let policy = self.policy;
         let token = jose::verify(token, &policy.issuers, self.now, self.means, self.trace).map_err(|refusal| {
-            self.wants = refusal.wants.map(|(issuer, want)| Wish::Keys { issuer, want });
+            self.wants = refusal.wants;
             refusal.reason
         })?;
         let issuer = policy.issuers.get(token.issuer).ok_or(Reason::Internal)?;

@@ -1,14 +1,16 @@
 //! Explains one decision in full: what was read, which route matched, what was checked, what would change.
 
-use crate::cache::Cache;
-use crate::decision::Verdict;
+use crate::cache::{Cache, CacheSize};
+use crate::decision::{Verdict, Wish};
 use crate::edit::Edits;
 use crate::engine;
 use crate::head::Head;
 use crate::identity::Identity;
+use crate::jose::introspection;
 use crate::jose::keyring::Keyring;
 use crate::jose::offload::NoOffload;
 use crate::json::Json;
+use crate::jwks::fetch::Answer;
 use crate::means::Means;
 use crate::peer::{self, Peer};
 use crate::policy::Policy;
@@ -44,25 +46,47 @@ pub struct Explanation {
     pub edits: Edits,
 }
 
-/// Decides a request and tells how. Keys that the policy has fetched are not there.
-pub fn explain(policy: &Policy, head: &Head<'_>, now: Time) -> Explanation {
-    explain_with(policy, &Keyring::new(&policy.issuers), &peer::Nobody, None, head, now)
+/// What a request meets beside the policy.
+pub struct Circumstances<'c> {
+    /// The keys that were fetched.
+    pub keyring: &'c Keyring,
+    /// Who is at the other end of the connection.
+    pub peer: &'c dyn Peer,
+    /// The policy that the proxy's route names.
+    pub chosen: Option<&'c str>,
+    /// What an issuer that is asked says of the request's token (RFC 7662 section 2.2).
+    pub introspected: Option<&'c [u8]>,
 }
 
-/// Decides a request of a peer, with keys that were fetched and the policy that its route chose, and tells how.
-pub fn explain_with(
-    policy: &Policy,
-    keyring: &Keyring,
-    peer: &dyn Peer,
-    chosen: Option<&str>,
-    head: &Head<'_>,
-    now: Time,
-) -> Explanation {
+/// Decides a request and tells how. Keys that the policy has fetched are not there.
+pub fn explain(policy: &Policy, head: &Head<'_>, now: Time) -> Explanation {
+    let keyring = Keyring::new(&policy.issuers);
+    let around = Circumstances { keyring: &keyring, peer: &peer::Nobody, chosen: None, introspected: None };
+    explain_with(policy, &around, head, now)
+}
+
+/// Decides a request under some circumstances, and tells how.
+pub fn explain_with(policy: &Policy, around: &Circumstances<'_>, head: &Head<'_>, now: Time) -> Explanation {
     let mut steps = Vec::new();
-    // Every step is to be told, so nothing is remembered from one request to the next.
-    let chosen = chosen.map(str::as_bytes);
-    let mut means = Means { keyring, cache: &mut Cache::off(), offload: &NoOffload, peer, chosen };
-    let decision = engine::decide(policy, head, now, &mut means, &mut steps);
+    // Every step is to be told, so nothing is remembered from one request to the next; but for an answer about the
+    // token of this one.
+    let size = CacheSize { tokens: usize::from(around.introspected.is_some()), ttl: 1_000 };
+    let mut means = Means {
+        keyring: around.keyring,
+        cache: &mut Cache::new(size, 0),
+        offload: &NoOffload,
+        peer: around.peer,
+        chosen: around.chosen.map(str::as_bytes),
+    };
+    let mut decision = engine::decide(policy, head, now, &mut means, &mut steps);
+    if let (Some(Wish::Introspection { issuer, token }), Some(body)) = (&decision.wants, around.introspected)
+        && let Some(asked) = policy.issuers.get(*issuer)
+    {
+        let answer = Answer { status: Some(200), etag: Vec::new(), body: Some(body.to_vec()) };
+        let outcome = introspection::settle(*issuer, asked, token, &answer, means.cache, now);
+        steps = vec![format!("issuer `{}` is asked about the token: {}", asked.name, outcome.word())];
+        decision = engine::decide(policy, head, now, &mut means, &mut steps);
+    }
     let asked = Asked { id: head.first("x-request-id"), grpc: head.first("content-type").is_some_and(is_grpc) };
     let reply = match &decision.verdict {
         Verdict::Deny(denial) => Some(Reply::new(denial, decision.policy.deny_style(), asked)),

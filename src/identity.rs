@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::credential::key::Client;
-use crate::jose::issuer::Issuer;
+use crate::jose::issuer::{Issuer, Keys};
 use crate::jose::token::Token;
 use crate::json::Json;
 
@@ -28,9 +28,10 @@ impl<'a> Identity<'a> {
         Self { source: Source::Key { index, client } }
     }
 
-    /// `jwt` or `key`.
+    /// `jwt`, `opaque` for a token that its issuer was asked about, or `key`.
     pub fn method(&self) -> &'static str {
         match self.source {
+            Source::Token { issuer: Issuer { keys: Keys::Asked(_), .. }, .. } => "opaque",
             Source::Token { .. } => "jwt",
             Source::Key { .. } => "key",
         }

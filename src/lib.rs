@@ -40,6 +40,7 @@ pub mod jwks;
 pub mod means;
 pub mod path;
 pub mod peer;
+pub mod percent;
 pub mod policy;
 pub mod redact;
 pub mod reply;

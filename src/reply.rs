@@ -47,7 +47,7 @@ impl Reply {
         let mut headers =
             vec![("content-type", String::from(content_type)), ("cache-control", String::from("no-store"))];
         headers.extend(challenges(denial, style).into_iter().map(|challenge| ("www-authenticate", challenge)));
-        if denial.reason == Reason::KeysUnavailable {
+        if matches!(denial.reason, Reason::KeysUnavailable | Reason::IssuerUnavailable) {
             headers.push(("retry-after", String::from(RETRY_AFTER)));
         }
         Self {

@@ -2,7 +2,7 @@
 
 mod support;
 
-use gatekey::explain::explain_with;
+use gatekey::explain::{Circumstances, explain_with};
 use gatekey::head::Head;
 use gatekey::jose::keyring::Keyring;
 use gatekey::time::Time;
@@ -30,14 +30,14 @@ fn run(policy: &gatekey::policy::Policy, file: &CaseFile, case: &Case, now: u64)
     let head = head_of(case);
     let pairs: Vec<(&[u8], &[u8])> = head.iter().map(|(n, v)| (n.as_bytes(), v.as_slice())).collect();
     let now = Time::from_seconds(i64::try_from(now).expect("a time in this era"));
-    let explanation = explain_with(
-        policy,
-        &Keyring::new(policy.issuers()),
-        &case.request.peer,
-        case.request.policy.as_deref(),
-        &Head { pairs: &pairs, complete: true },
-        now,
-    );
+    let keyring = Keyring::new(policy.issuers());
+    let around = Circumstances {
+        keyring: &keyring,
+        peer: &case.request.peer,
+        chosen: case.request.policy.as_deref(),
+        introspected: case.request.introspected.as_deref().map(str::as_bytes),
+    };
+    let explanation = explain_with(policy, &around, &Head { pairs: &pairs, complete: true }, now);
     for step in &explanation.steps {
         // A token in the middle of a path is no credential, and paths are shown.
         let in_path = |text: &str| case.request.path.as_ref().is_some_and(|path| path.contains(text));

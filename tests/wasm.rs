@@ -12,6 +12,8 @@ mod faults;
 mod fetch;
 #[path = "wasm/host.rs"]
 mod host;
+#[path = "wasm/introspect.rs"]
+mod introspect;
 #[path = "wasm/lab.rs"]
 mod lab;
 #[path = "wasm/life.rs"]
@@ -200,6 +202,7 @@ struct Costs(BTreeMap<&'static str, Vec<(usize, usize, u64)>>);
 impl Costs {
     fn add(&mut self, case: &Case, trace: &Trace) {
         let kind = match (trace.end, trace.label("credential")) {
+            (End::Passed, _) if trace.calls.contains_key("proxy_http_call") => "good, after asking its issuer",
             (End::Passed, _) if trace.calls.contains_key("proxy_get_property") => "good, after a look at the peer",
             (End::Passed, Some("jwt")) if trace.calls.contains_key("proxy_call_foreign_function") => {
                 "good token, whose signature the host checks"

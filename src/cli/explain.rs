@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gatekey::explain::{Explanation, explain_with};
+use gatekey::explain::{Circumstances, Explanation, explain_with};
 use gatekey::head::Head;
 use gatekey::jose::document;
 use gatekey::jose::issuer::Keys;
@@ -29,12 +29,14 @@ sees, and the steps that led there.
                          {\"id\",\"method\",\"path\",\"headers\":[[name,value],...]}
                          where a value that is not UTF-8 is written {\"b64\":\"...\"}, and if it matters
                          \"peer\":{\"address\":IP,\"certificate\":SHA-256 in hex} and \"policy\":NAME, as the
-                         proxy's route names it. One JSON object per line is printed, in order: {\"id\",\"decision\",\"status\",\"reason\",\"route\",\"identity\",\"set\",
+                         proxy's route names it, and \"introspected\":JSON, as an issuer answers that is asked. One JSON
+                         object per line is printed, in order: {\"id\",\"decision\",\"status\",\"reason\",\"route\",\"identity\",\"set\",
                          \"removed\",\"steps\"}, or {\"id\",\"error\"} for a line that is no request
   --method, --path, --header
                          one request on the command line
   --token T, --key K     show a credential where the policy looks first
   --policy NAME          decide by this one of the policies by name
+  --introspected JSON    what an issuer that is asked about the token answers
   --jwks NAME=FILE       the key set of an issuer whose keys are fetched; without it they are not there
   --now TIME             decide as at this RFC 3339 time
   --env NAME=VALUE       a variable of the host's VM environment; those of this process count too
@@ -50,7 +52,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
     let env = Env::new(args)?;
     let list = args.one("requests")?;
     if list.is_some() {
-        for option in ["method", "path", "header", "token", "key", "policy"] {
+        for option in ["method", "path", "header", "token", "key", "policy", "introspected"] {
             if args.all(option).next().is_some() {
                 return Err(Failure::Usage(format!("--{option} does not go with --requests")));
             }
@@ -135,14 +137,13 @@ fn error(id: Json<'static>, message: String, bad: &mut bool) -> Json<'static> {
 }
 
 fn decide(policy: &Policy, keyring: &Keyring, request: &Request, now: Time) -> Explanation {
-    explain_with(
-        policy,
+    let around = Circumstances {
         keyring,
-        &request.peer,
-        request.policy.as_deref(),
-        &Head { pairs: &request.head(), complete: true },
-        now,
-    )
+        peer: &request.peer,
+        chosen: request.policy.as_deref(),
+        introspected: request.introspected.as_deref().map(str::as_bytes),
+    };
+    explain_with(policy, &around, &Head { pairs: &request.head(), complete: true }, now)
 }
 
 fn explain_one(policy: &Policy, keyring: &Keyring, args: &Args, now: Time, out: &mut dyn Write) -> Outcome {
@@ -160,6 +161,7 @@ fn explain_one(policy: &Policy, keyring: &Keyring, args: &Args, now: Time, out: 
         }
     }
     request.policy = args.one("policy")?.map(String::from);
+    request.introspected = args.one("introspected")?.map(String::from);
     let explanation = decide(policy, keyring, &request, now);
     if args.flag("human") || (io::stdout().is_terminal() && !args.flag("json")) {
         return human(&explanation, out);

@@ -1,13 +1,12 @@
 //! Requests as people and scripts write them down, for explanations.
 
-use std::borrow::Cow;
-
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use gatekey::credential::{Location, Read};
 use gatekey::json::{self, Json, Limits};
 use gatekey::peer::{Known, read_address, read_digest};
+use gatekey::percent::escaped;
 
 const LIMITS: Limits = Limits { depth: 8, members: 100_000 };
 
@@ -20,6 +19,8 @@ pub(super) struct Request {
     pub(super) peer: Known,
     /// The policy that the proxy's route names.
     pub(super) policy: Option<String>,
+    /// What an issuer that is asked about the token answers, as JSON.
+    pub(super) introspected: Option<String>,
 }
 
 /// A request of a list: its id, and the request or what is wrong with its line.
@@ -72,6 +73,7 @@ fn read_request(value: &Json<'_>) -> Result<Request, String> {
         Some(_) => return Err(String::from(FORM)),
     }
     request.peer = read_peer(value.get("peer"))?;
+    request.introspected = value.get("introspected").filter(|answer| **answer != Json::Null).map(Json::to_string);
     request.policy = match value.get("policy") {
         None | Some(Json::Null) => None,
         Some(Json::Str(name)) => Some(String::from(name.as_ref())),
@@ -148,7 +150,7 @@ impl Request {
                 path.push(if path.contains(&b'?') { b'&' } else { b'?' });
                 path.extend(name.bytes());
                 path.push(b'=');
-                path.extend(escaped(credential).bytes());
+                path.extend(escaped(credential.as_bytes()).bytes());
             }
         }
         Some(())
@@ -168,15 +170,6 @@ impl Request {
 pub(super) fn key_places(read: &Read) -> Vec<Location> {
     let (shared, own): (Vec<_>, Vec<_>) = read.key.iter().cloned().partition(|place| read.token.contains(place));
     own.into_iter().chain(shared).collect()
-}
-
-fn escaped(text: &str) -> Cow<'_, str> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    if text.bytes().all(plain) {
-        return Cow::Borrowed(text);
-    }
-    let escape = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
-    Cow::Owned(text.bytes().map(escape).collect())
 }
 
 #[cfg(test)]

@@ -13,12 +13,18 @@ const MOST: usize = 65_536;
 /// The longest that one may be kept, in milliseconds.
 const LONGEST: i64 = 600_000;
 
-/// Reads the size of the cache.
-pub(super) fn read(node: Option<&Node<'_>>) -> CacheSize {
+/// Reads the size of the cache; `needed` if answers about tokens are to be kept in it.
+pub(super) fn read(node: Option<&Node<'_>>, needed: bool) -> CacheSize {
     let Some(fields) = node.and_then(|node| node.fields(CACHE)) else {
         return DEFAULT;
     };
     let tokens = fields.scalar("tokens").map_or(DEFAULT.tokens, |node| tokens(&node));
+    if let (true, 0, Some(node)) = (needed, tokens, fields.scalar("tokens")) {
+        node.error_cure(
+            "switches the cache off, and an issuer is asked about tokens",
+            "name how many answers are kept",
+        );
+    }
     let ttl = fields.scalar("ttl").map_or(DEFAULT.ttl, |node| {
         let ttl = duration(&node).unwrap_or(DEFAULT.ttl);
         if !(1_000..=LONGEST).contains(&ttl) {

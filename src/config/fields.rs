@@ -34,7 +34,11 @@ pub(super) const ISSUER: &[&str] = &[
     "roles",
     "scopes",
     "pem",
+    "introspect",
 ];
+pub(super) const INTROSPECT: &[&str] = &["uri", "cluster", "client", "bearer", "ttl"];
+/// Of the client that asks.
+pub(super) const ASKER: &[&str] = &["id", "secret", "method"];
 pub(super) const JWKS: &[&str] = &["keys", "uri", "discovery", "cluster", "refresh", "keep_stale"];
 /// Of a JWK. Others are allowed there (RFC 7517 section 4) and have no meaning.
 pub(super) const JWK: &[&str] = &["kty", "k", "n", "e", "crv", "x", "y", "kid", "alg", "use", "key_ops"];
@@ -96,6 +100,8 @@ mod tests {
             ("policy", POLICY, POLICY_LATER),
             ("named", NAMED, &[]),
             ("issuer", ISSUER, &[]),
+            ("introspect", INTROSPECT, &[]),
+            ("asker", ASKER, &[]),
             ("jwks", JWKS, &[]),
             ("jwk", JWK, &[]),
             ("secret", SECRET, &[]),

@@ -10,7 +10,7 @@ use super::value::{check_name, duration, is_token, one_of, texts};
 use crate::claims::ClaimPath;
 use crate::jose::binding::Confirmation;
 use crate::jose::iss::{IssPattern, Name};
-use crate::jose::issuer::{Audience, Issuer, Issuers};
+use crate::jose::issuer::{Audience, Issuer, Issuers, Keys};
 use crate::jose::short_type;
 
 /// The clock difference tolerated where the policy says nothing, in milliseconds.
@@ -46,6 +46,16 @@ pub(super) fn read(node: &Node<'_>, secrets: &mut Secrets<'_>) -> Issuers {
         }
         issuers.extend(read_one(name, iss_name(iss.as_ref(), text), &node, &fields, secrets));
     }
+    let mut asked = issuers.iter().filter(|issuer: &&Issuer| matches!(issuer.keys, Keys::Asked(_)));
+    if let (Some(first), Some(_)) = (asked.next(), asked.next()) {
+        node.error_cure(
+            format!(
+                "has more issuers than {} that are asked: an opaque token does not say whose it is",
+                quote(&first.name)
+            ),
+            "keep `introspect` with one",
+        );
+    }
     Issuers::new(issuers)
 }
 
@@ -78,8 +88,10 @@ fn read_one(name: &str, iss: Name, node: &Node<'_>, fields: &Fields<'_>, secrets
         }
         Some(age)
     });
-    let optional_exp = fields.flag("optional_exp");
-    if optional_exp && max_age.is_none() {
+    // What an issuer says of a token counts for so short a time that the token need not say when it ends.
+    let is_asked = matches!(keys, Keys::Asked(_));
+    let optional_exp = is_asked || fields.flag("optional_exp");
+    if optional_exp && !is_asked && max_age.is_none() {
         node.warn("a token without exp is taken for ever", Some("max_age ends it"));
     }
     let confirmation = fields.scalar("confirmation").and_then(|node| confirmation(&node));

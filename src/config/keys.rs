@@ -3,8 +3,8 @@
 use super::fields::{JWKS, SECRET};
 use super::jwks::{self, Taken};
 use super::node::{Fields, Node};
-use super::remote;
 use super::secret::Secrets;
+use super::{introspect, remote};
 use crate::jose::alg::{Alg, AlgSet};
 use crate::jose::hmac::HmacKey;
 use crate::jose::iss::Name;
@@ -19,6 +19,10 @@ const OTHERS: [&str; 6] = ["ES256K", "Ed448", "ESP256", "ESP384", "ESP512", "ML-
 /// The keys, and the algorithms that they may carry.
 pub(super) fn read(node: &Node<'_>, fields: &Fields<'_>, iss: &Name, secrets: &mut Secrets<'_>) -> (Vec<Alg>, Keys) {
     let named = fields.get("algorithms").map(|node| algorithms(&node)).filter(|named| !named.is_empty());
+    if let Some(node) = fields.get("introspect") {
+        let keys = introspect::read(&node, fields, secrets).map(|endpoint| Keys::Asked(Box::new(endpoint)));
+        return (Vec::new(), keys.unwrap_or_else(|| Keys::Fixed(KeySet::default())));
+    }
     let given: Vec<(&str, Node<'_>)> =
         ["secret", "jwks", "pem"].into_iter().filter_map(|name| Some((name, fields.get(name)?))).collect();
     if let [(first, _), (second, _), ..] = given.as_slice() {
@@ -27,7 +31,7 @@ pub(super) fn read(node: &Node<'_>, fields: &Fields<'_>, iss: &Name, secrets: &m
     }
     let taken = match given.first() {
         None => {
-            node.error_cure("has no key", "give it `secret`, `jwks` or `pem`");
+            node.error_cure("has no key", "give it `secret`, `jwks`, `pem` or `introspect`");
             Taken::default()
         }
         Some(("secret", list)) => from_secrets(fields, list, named.as_deref(), secrets),

@@ -8,6 +8,7 @@ mod deny;
 mod digest;
 mod error;
 mod fields;
+mod introspect;
 mod issuers;
 mod jwks;
 mod keys;
@@ -135,13 +136,18 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
         root.error_cure("knows nobody", "name at least one of `issuers` and `clients`");
     }
 
-    let read = read::read(top.get("read").as_ref(), !parties.issuers.is_empty(), !parties.clients.is_empty());
+    let read = read::read(
+        top.get("read").as_ref(),
+        !parties.issuers.is_empty(),
+        !parties.clients.is_empty(),
+        issuers.asked().is_some(),
+    );
     let shared = Shared {
-        issuers: Rc::new(issuers),
         clients: Rc::new(clients),
         read: Rc::new(read),
         revoked: Rc::new(revoked::read(top.get("revoked").as_ref(), &parties)),
-        cache: cache::read(top.get("cache").as_ref()),
+        cache: cache::read(top.get("cache").as_ref(), issuers.asked().is_some()),
+        issuers: Rc::new(issuers),
         digest: digest::of(value),
         parties,
     };

@@ -7,8 +7,8 @@ use super::upstream::HOST_HEADERS;
 use super::value::is_token;
 use crate::credential::{Location, Read};
 
-/// Reads the places of the kinds of credential that the policy has somebody for.
-pub(super) fn read(node: Option<&Node<'_>>, has_issuers: bool, has_clients: bool) -> Read {
+/// Reads the places of the kinds of credential that the policy has somebody for; `opaque` if tokens may have any shape.
+pub(super) fn read(node: Option<&Node<'_>>, has_issuers: bool, has_clients: bool, opaque: bool) -> Read {
     let fields = node.and_then(|node| node.fields(READ));
     let places = |name: &str, needed: bool, missing: &str, default: Vec<Location>| {
         let Some(node) = fields.as_ref().and_then(|fields| fields.get(name)) else {
@@ -25,6 +25,7 @@ pub(super) fn read(node: Option<&Node<'_>>, has_issuers: bool, has_clients: bool
     Read {
         token: places("token", has_issuers, "issuers", vec![Location::Bearer]),
         key: places("key", has_clients, "clients", vec![header, Location::Bearer]),
+        opaque,
     }
 }
 

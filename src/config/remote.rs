@@ -31,23 +31,14 @@ pub(super) fn read(node: &Node<'_>, fields: &Fields<'_>, iss: &Name, algorithms:
             uri.error_cure("has both uri and discovery", "keep one");
             None
         }
-        (Some(uri), false) => read_uri(&uri).map(Place::Set),
+        (Some(uri), false) => read_uri(&uri, "whoever is between can sign tokens").map(Place::Set),
         (None, true) => discovery(node, iss),
         (None, false) => {
             node.error_cure("has no keys", "name their `uri`, set `discovery: true`, or list them under `keys`");
             None
         }
     };
-    let cluster = match fields.scalar("cluster") {
-        Some(node) => cluster(&node),
-        None => {
-            node.error_cure(
-                "names no cluster",
-                "`cluster` is the host's name for the key server: a cluster of Envoy, host:port in APISIX",
-            );
-            None
-        }
-    };
+    let cluster = cluster(node, fields);
     let bounded = |name: &str, default: i64, (least, most): (i64, i64), says: &str| {
         let Some(node) = fields.scalar(name) else {
             return default;
@@ -68,11 +59,12 @@ pub(super) fn read(node: &Node<'_>, fields: &Fields<'_>, iss: &Name, algorithms:
     Some(Source { cluster: cluster?, place: place?, refresh, keep_stale, algorithms })
 }
 
-fn read_uri(node: &Node<'_>) -> Option<Uri> {
+/// Reads an address; `danger` is what comes of one without TLS.
+pub(super) fn read_uri(node: &Node<'_>, danger: &str) -> Option<Uri> {
     match Uri::parse(node.text()?) {
         Ok(uri) => {
             if !uri.https {
-                node.warn("keys are fetched without TLS: whoever is between can sign tokens", Some("use https"));
+                node.warn(format!("is asked without TLS: {danger}"), Some("use https"));
             }
             Some(uri)
         }
@@ -100,7 +92,15 @@ fn discovery(node: &Node<'_>, iss: &Name) -> Option<Place> {
     }
 }
 
-fn cluster(node: &Node<'_>) -> Option<String> {
+/// Reads which servers are asked.
+pub(super) fn cluster(section: &Node<'_>, fields: &Fields<'_>) -> Option<String> {
+    let Some(node) = fields.scalar("cluster") else {
+        section.error_cure(
+            "names no cluster",
+            "`cluster` is the host's name for the servers: a cluster of Envoy, host:port in APISIX",
+        );
+        return None;
+    };
     let text = node.text()?;
     if text.len() > 256 || !text.bytes().all(|b| b.is_ascii_graphic()) {
         node.error(format!("{} is no name of a cluster", quote(text)));

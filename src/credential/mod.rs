@@ -24,6 +24,8 @@ pub struct Read {
     pub token: Vec<Location>,
     /// Places of keys.
     pub key: Vec<Location>,
+    /// Whether a token may have any shape, since somebody is asked about it.
+    pub opaque: bool,
 }
 
 impl Read {

@@ -15,10 +15,13 @@ pub struct Found<'a> {
     pub token: Option<Cow<'a, [u8]>>,
     /// An API key.
     pub key: Option<Cow<'a, [u8]>>,
+    /// Whether what is called a key may be a token.
+    pub either: bool,
 }
 
 /// Reads the credentials of the wanted kinds. What stands in a place that serves both kinds is a token
-/// if it has the shape of one, else a key, whichever kind is wanted: nothing shown there is overlooked.
+/// if it has the shape of one, else a key, whichever kind is wanted: nothing shown there is overlooked. Where tokens may
+/// have any shape, it is the kind that is wanted, and either if both are.
 ///
 /// # Errors
 /// [`Reason::CredentialAmbiguous`] for more than one credential of a kind, in one place or in two;
@@ -36,7 +39,9 @@ pub fn read<'a>(read: &Read, wants_token: bool, wants_key: bool, head: &Head<'a>
         };
         let is_token = if serves_token && serves_key {
             // What is too large to be looked at is refused as a token, not hashed as a key.
-            value.len() > compact::MAX_TOKEN || Compact::split(&value).is_some()
+            let is_token = value.len() > compact::MAX_TOKEN || Compact::split(&value).is_some();
+            found.either |= read.opaque && wants_token && !is_token;
+            is_token || (read.opaque && !wants_key)
         } else {
             serves_token
         };

@@ -14,6 +14,15 @@ pub enum Name {
 }
 
 impl Name {
+    /// What the captures stand for in this `iss`; `None` if it is another.
+    pub fn captures<'p, 't>(&'p self, iss: &'t str) -> Option<Vec<(&'p str, Cow<'t, str>)>> {
+        match self {
+            Name::Exactly(name) => (name == iss).then(Vec::new),
+            Name::Like(pattern) => pattern.captures(iss),
+            Name::Others => Some(Vec::new()),
+        }
+    }
+
     /// The one text, if there is just one.
     pub fn exactly(&self) -> Option<&str> {
         match self {

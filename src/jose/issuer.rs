@@ -7,6 +7,7 @@ use foldhash::fast::FixedState;
 
 use super::alg::{Alg, AlgSet};
 use super::binding::Confirmation;
+use super::introspection::Endpoint;
 use super::iss::{IssPattern, Name};
 use super::keyset::KeySet;
 use crate::claims::{ClaimCondition, ClaimPath};
@@ -48,6 +49,8 @@ pub enum Keys {
     Fixed(KeySet),
     /// They are fetched.
     Remote(Box<Source>),
+    /// There are none: the issuer is asked about each token.
+    Asked(Box<Endpoint>),
 }
 
 /// Who a token must be meant for (RFC 7519 section 4.1.3).
@@ -68,6 +71,7 @@ pub struct Issuers {
     by_iss: HashMap<String, usize, FixedState>,
     patterns: Vec<(IssPattern, usize)>,
     catch_all: Option<usize>,
+    asked: Option<usize>,
     algorithms: AlgSet,
 }
 
@@ -93,6 +97,9 @@ impl Issuers {
                 Name::Like(pattern) => issuers.patterns.push((pattern.clone(), index)),
                 Name::Others => issuers.catch_all = Some(index),
             }
+            if matches!(issuer.keys, Keys::Asked(_)) {
+                issuers.asked = Some(index);
+            }
             issuers.algorithms = issuers.algorithms.union(issuer.algorithms.iter().copied().collect());
         }
         Self { list, ..issuers }
@@ -111,6 +118,11 @@ impl Issuers {
     /// The issuer at this index of the list.
     pub fn get(&self, index: usize) -> Option<&Issuer> {
         self.list.get(index)
+    }
+
+    /// The one issuer that is asked about tokens, which may have any shape.
+    pub fn asked(&self) -> Option<(usize, &Issuer)> {
+        self.asked.and_then(|index| Some((index, self.list.get(index)?)))
     }
 
     /// Whether any issuer's keys may carry this algorithm.

@@ -31,13 +31,14 @@ impl Keyring {
         match &issuer.keys {
             Keys::Fixed(keys) => Some(keys),
             Keys::Remote(_) => self.slots.get(index)?.serving(now),
+            Keys::Asked(_) => None,
         }
     }
 
     /// Which of the sets that an issuer had serves now; `None` where none does.
     pub fn generation(&self, index: usize, issuer: &Issuer, now: Time) -> Option<u64> {
         match &issuer.keys {
-            Keys::Fixed(_) => Some(0),
+            Keys::Fixed(_) | Keys::Asked(_) => Some(0),
             Keys::Remote(_) => {
                 let slot = self.slots.get(index)?;
                 slot.serving(now).map(|_| slot.generation)

@@ -11,6 +11,7 @@ pub mod ed25519;
 pub mod fault;
 mod header;
 pub mod hmac;
+pub mod introspection;
 pub mod iss;
 pub mod issuer;
 pub mod jwk;
@@ -28,8 +29,8 @@ pub use header::short_type;
 
 use std::rc::Rc;
 
-use crate::cache::Basis;
-use crate::decision::Trace;
+use crate::cache::{BadToken, Basis, LONGEST, Place};
+use crate::decision::{Trace, Wish};
 use crate::deny::Reason;
 use crate::json::{self, Json, Limits};
 use crate::jwks::record::Want;
@@ -48,12 +49,12 @@ const LIMITS: Limits = Limits { depth: 32, members: 2048 };
 const NEVER_BEARER: [&str; 3] = ["dpop+jwt", "logout+jwt", "secevent+jwt"];
 
 /// Why a token does not count, and whether that could change soon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The reason.
     pub reason: Reason,
-    /// The issuer, by its index, whose keys might change the answer if others could be had.
-    pub wants: Option<(usize, Want)>,
+    /// What might change the answer if it could be had.
+    pub wants: Option<Wish>,
 }
 
 impl From<Reason> for Refusal {
@@ -89,17 +90,27 @@ pub fn verify(
         return Ok(token);
     }
 
-    let parts = Compact::split(text).ok_or(Reason::TokenMalformed)?;
+    let Some(parts) = Compact::split(text) else {
+        let (index, issuer) = issuers.asked().ok_or(Reason::TokenMalformed)?;
+        return Err(ask(index, issuer, place, text, now, means, trace));
+    };
     let signature = compact::decode(parts.signature).ok_or(Reason::TokenMalformed)?;
     let header = compact::decode(parts.header).ok_or(Reason::TokenMalformed)?;
     let header = Header::read(&header).ok_or(Reason::TokenMalformed)?;
-    let alg = Alg::parse(&header.alg).filter(|alg| issuers.knows(*alg)).ok_or(Reason::AlgorithmNotAllowed)?;
+    let alg = Alg::parse(&header.alg).filter(|alg| issuers.knows(*alg));
+    if alg.is_none() && issuers.asked().is_none() {
+        return Err(Reason::AlgorithmNotAllowed.into());
+    }
 
     let payload = compact::decode(parts.payload).ok_or(Reason::TokenMalformed)?;
     let claims = json::read(&payload, LIMITS).map_err(|_| Reason::TokenMalformed)?;
     let registered = Registered::read(&claims)?;
     let Found { index, issuer, captures } = issuers.find(registered.iss).ok_or(Reason::IssuerUnknown)?;
     trace.step(|| format!("the token is judged as one of issuer `{}`", issuer.name));
+    if matches!(issuer.keys, Keys::Asked(_)) {
+        return Err(ask(index, issuer, place, text, now, means, trace));
+    }
+    let alg = alg.ok_or(Reason::AlgorithmNotAllowed)?;
 
     check_type(header.typ.as_deref(), issuer)?;
     if !issuer.algorithms.contains(&alg) {
@@ -119,11 +130,11 @@ pub fn verify(
 
     let basis = means.keyring.generation(index, issuer, now).map(|generation| Basis { issuer: index, generation });
     if let (Some(place), Some(basis)) = (place, basis)
-        && let Some((known, open)) = means.cache.find_bad(place, text, now)
-        && known == basis
+        && let Some(bad) = means.cache.find_bad(place, text, now)
+        && bad.basis == basis
     {
-        let wants = open.then_some((index, Want::Newer));
-        return Err(Refusal { reason: Reason::SignatureInvalid, wants });
+        let wants = bad.open.then_some(Wish::Keys { issuer: index, want: Want::Newer });
+        return Err(Refusal { reason: bad.reason, wants });
     }
     let signed = Signed { alg, kid: header.kid.as_deref(), message: parts.signed, signature: &signature };
     signed.check(index, issuer, now, means).inspect_err(|refusal| {
@@ -131,7 +142,8 @@ pub fn verify(
             trace.step(|| format!("the keys of issuer `{}` are fetched, and are not there", issuer.name));
         }
         if let (Reason::SignatureInvalid, Some(place), Some(basis)) = (refusal.reason, place, basis) {
-            means.cache.keep_bad(place, text, basis, refusal.wants.is_some(), now);
+            let bad = BadToken { basis, reason: refusal.reason, open: refusal.wants.is_some() };
+            means.cache.keep_bad(place, text, bad, None, now);
         }
     })?;
     trace.step(|| {
@@ -146,7 +158,7 @@ pub fn verify(
     let (times, binding) = (registered.times, registered.binding);
     let token = Rc::new(Token::new(index, issuer, claims, times, binding).map_err(|_| Reason::ClaimMismatch)?);
     if let (Some(place), Some(basis)) = (place, basis) {
-        means.cache.keep(place, text, &token, basis, now);
+        means.cache.keep(place, text, &token, basis, None, now);
     }
     binding.check(issuer.confirmation, means.peer).inspect_err(|_| {
         trace.step(|| match binding {
@@ -156,6 +168,33 @@ pub fn verify(
         });
     })?;
     Ok(token)
+}
+
+/// A token of an issuer that is asked about it, and of which nothing good is known here.
+fn ask(
+    index: usize,
+    issuer: &Issuer,
+    place: Option<Place>,
+    text: &[u8],
+    now: Time,
+    means: &Means<'_>,
+    trace: &mut impl Trace,
+) -> Refusal {
+    // What is not worth keeping would be asked about for every request.
+    if text.len() > LONGEST {
+        return Reason::TokenTooLarge.into();
+    }
+    if let Some(place) = place
+        && let Some(bad) = means.cache.find_bad(place, text, now)
+        && bad.basis.issuer == index
+    {
+        return bad.reason.into();
+    }
+    trace.step(|| format!("issuer `{}` is to be asked about the token", issuer.name));
+    Refusal {
+        reason: Reason::IssuerUnavailable,
+        wants: Some(Wish::Introspection { issuer: index, token: text.to_vec() }),
+    }
 }
 
 /// The registered claims that are checked here, each of its right type.
@@ -232,7 +271,7 @@ struct Signed<'t> {
 impl Signed<'_> {
     /// Whether one of the issuer's keys made the signature.
     fn check(&self, index: usize, issuer: &Issuer, now: Time, means: &Means<'_>) -> Result<(), Refusal> {
-        let wants = |want| matches!(issuer.keys, Keys::Remote(_)).then_some((index, want));
+        let wants = |want| matches!(issuer.keys, Keys::Remote(_)).then_some(Wish::Keys { issuer: index, want });
         let Some(keys) = means.keyring.keys(index, issuer, now) else {
             return Err(Refusal { reason: Reason::KeysUnavailable, wants: wants(Want::Missing) });
         };

@@ -286,9 +286,9 @@ pub(super) fn foreign(name: &str, input: &[u8]) -> Result<Vec<u8>> {
     })
 }
 
-/// Sends a request without a body, whose answer comes under the number that this returns. `headers` is in
+/// Sends a request, whose answer comes under the number that this returns. `headers` is in
 /// the host's form of a header map, `timeout` in milliseconds.
-pub(super) fn call(cluster: &str, headers: &[u8], timeout: u32) -> Result<u32> {
+pub(super) fn call(cluster: &str, headers: &[u8], body: &[u8], timeout: u32) -> Result<u32> {
     // An empty map of trailers, in the host's form.
     const NO_TRAILERS: [u8; 4] = [0; 4];
     let mut token = 0;
@@ -298,8 +298,8 @@ pub(super) fn call(cluster: &str, headers: &[u8], timeout: u32) -> Result<u32> {
             cluster.len(),
             headers.as_ptr(),
             headers.len(),
-            ptr::null(),
-            0,
+            body.as_ptr(),
+            body.len(),
             NO_TRAILERS.as_ptr(),
             NO_TRAILERS.len(),
             timeout,

@@ -249,7 +249,7 @@ impl Fetcher {
         let head = request.head();
         let pairs: Vec<(&[u8], &[u8])> = head.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect();
         let timeout = u32::try_from(request.timeout).unwrap_or(u32::MAX);
-        match write_map(&pairs).map(|headers| abi::call(&request.cluster, &headers, timeout)) {
+        match write_map(&pairs).map(|headers| abi::call(&request.cluster, &headers, &[], timeout)) {
             Some(Ok(token)) => {
                 vm::expect(token, plugin, self.root, Purpose::Keys(issuer), stream);
                 true

@@ -6,6 +6,7 @@ use super::abi;
 use crate::cache::Counts;
 use crate::decision::Decision;
 use crate::deny::Reason;
+use crate::jose::introspection;
 use crate::jose::issuer::Issuers;
 use crate::jwks::fetch::Outcome;
 
@@ -55,6 +56,17 @@ impl Metrics {
             return;
         };
         let name = format!("gatekey_key_fetches_total.issuer={}.outcome={}", issuer.name, outcome.word());
+        if let Ok(id) = abi::define_counter(&name) {
+            let _ = abi::count(id);
+        }
+    }
+
+    /// Counts a question about a token.
+    pub(super) fn introspected(&mut self, issuers: &Issuers, issuer: usize, outcome: introspection::Outcome) {
+        let Some(issuer) = issuers.get(issuer) else {
+            return;
+        };
+        let name = format!("gatekey_introspections_total.issuer={}.outcome={}", issuer.name, outcome.word());
         if let Ok(id) = abi::define_counter(&name) {
             let _ = abi::count(id);
         }

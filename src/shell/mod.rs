@@ -8,6 +8,7 @@ mod envoy;
 mod exports;
 mod fetcher;
 mod host;
+mod introspector;
 mod known_answers;
 mod log;
 mod metrics;

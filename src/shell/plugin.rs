@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 use super::abi::Failure;
 use super::fetcher::Fetcher;
 use super::host::Host;
+use super::introspector::Introspector;
 use super::metrics::Metrics;
 use super::offload::HostOffload;
 use super::peer::HostPeer;
@@ -33,7 +34,10 @@ pub(super) struct Plugin {
     pub(super) metrics: RefCell<Metrics>,
     /// The keys that are fetched, and who waits for them.
     pub(super) fetcher: Fetcher,
-    cache: RefCell<Cache>,
+    /// Questions about tokens, and who waits for them.
+    pub(super) introspector: Introspector,
+    /// Tokens that were seen before.
+    pub(super) cache: RefCell<Cache>,
     offload: HostOffload,
 }
 
@@ -45,6 +49,7 @@ impl Plugin {
         Self {
             metrics: RefCell::default(),
             fetcher,
+            introspector: Introspector::new(root),
             cache: RefCell::new(cache),
             offload: HostOffload::probe(policy.issuers()),
             policy,
@@ -83,6 +88,7 @@ impl Plugin {
     pub(super) fn answered(self: &Rc<Self>, purpose: Purpose, answer: Answer, stream: Option<u32>) {
         match purpose {
             Purpose::Keys(issuer) => self.fetcher.answered(self, issuer, answer, stream),
+            Purpose::Introspection(number) => self.introspector.answered(self, number, &answer, stream),
         }
     }
 
@@ -90,6 +96,7 @@ impl Plugin {
     pub(super) fn abandoned(&self, purpose: Purpose) {
         match purpose {
             Purpose::Keys(issuer) => self.fetcher.abandoned(self, issuer),
+            Purpose::Introspection(number) => self.introspector.abandoned(number),
         }
     }
 

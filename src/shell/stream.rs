@@ -85,6 +85,7 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
     if let Some(wish) = wanted(plugin, &decision, now) {
         let hope = match wish {
             Wish::Keys { issuer, want } => plugin.fetcher.ask(plugin, (issuer, want), context, patience, now),
+            Wish::Introspection { issuer, token } => plugin.introspector.ask(plugin, issuer, &token, context, patience),
         };
         match hope {
             Hope::Wait => return Ok(Stand::Waits),
@@ -97,7 +98,7 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
 
 /// What is wanted, for this request or because it is time and nobody else will see to it.
 fn wanted(plugin: &Plugin, decision: &Decision<'_>, now: Time) -> Option<Wish> {
-    decision.wants.or_else(|| {
+    decision.wants.clone().or_else(|| {
         let issuer = decision.identities.iter().find_map(|identity| identity.issuer_index())?;
         plugin.fetcher.is_due(plugin, issuer, now).then_some(Wish::Keys { issuer, want: Want::Refresh })
     })

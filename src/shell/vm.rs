@@ -30,6 +30,8 @@ pub(super) struct Vm {
 pub(super) enum Purpose {
     /// The keys of the issuer with this index.
     Keys(usize),
+    /// The question about a token that has this number.
+    Introspection(u32),
 }
 
 /// A call whose answer has not come yet.
@@ -138,6 +140,7 @@ pub(super) fn delete(context: u32) {
         Some(plugin) => {
             if let Some(plugin) = plugin {
                 plugin.fetcher.forget(context);
+                plugin.introspector.forget(context);
             }
             drop_calls(|call| call.stream == Some(context));
         }

@@ -10,6 +10,9 @@ What it serves is set from outside:
   PUT /control/reset                      forgets what was counted
   GET /control/count                      {"total", "requests": [{"path", "time", "if_none_match", "status"}]}
 
+A POST of a form with a token (RFC 7662) is answered with the document at the path and the token, such as
+/introspect/TOKEN, else with {"active":false}; what was posted is noted as path?form, and who posted it in if_none_match.
+
 In the modes ok and slow every document has an entity tag, and whoever shows it is answered 304.
 """
 
@@ -121,11 +124,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
             with STATE.lock:
                 counted = {"total": len(STATE.requests), "requests": list(STATE.requests)}
             return self.answer(200, [("Content-Type", "application/json")], json.dumps(counted).encode())
-        mode, tag = STATE.mode, self.headers.get("If-None-Match")
+        self.serve(self.path, self.headers.get("If-None-Match"))
+
+    def do_POST(self):
+        form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        token = urllib.parse.parse_qs(form).get("token", [""])[0]
+        asked = f"{self.path}/{token}"
+        self.path += f"?{form}"
+        self.serve(asked, self.headers.get("Authorization"), b'{"active":false}')
+
+    def serve(self, path, tag, default=None):
+        """Answers with the document at a path, in the way of the hour."""
+        mode = STATE.mode
         if mode == "redirect" and self.path == ELSEWHERE:
             # Whoever follows finds good keys, and is found out.
             STATE.note(ELSEWHERE, tag, 200)
-            mode, self.path = "ok", next(iter(STATE.documents), ELSEWHERE)
+            mode, path = "ok", next(iter(STATE.documents), ELSEWHERE)
         if mode in ("stall", "reset"):
             STATE.note(self.path, tag, None)
             if mode == "stall":
@@ -138,7 +152,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "100000")
             self.end_headers()
             # A whole document, but not as long as it was said to be.
-            self.wfile.write(STATE.documents.get(self.path, b"{}"))
+            self.wfile.write(STATE.documents.get(path, b"{}"))
             self.close_connection = True
             return None
         if bad := hostile(mode):
@@ -147,7 +161,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if mode.startswith("slow:"):
             time.sleep(int(mode[5:]) / 1000)
         with STATE.lock:
-            document = STATE.documents.get(self.path)
+            document = STATE.documents.get(path, default)
         if document is None:
             STATE.note(self.path, tag, 404)
             return self.answer(404, [], b"")

@@ -85,6 +85,8 @@ pub struct Request {
     pub peer: gatekey::peer::Known,
     /// The policy that the proxy's route names; after [`ON_THE_HOST`], that its virtual host names.
     pub policy: Option<String>,
+    /// What the issuer that is asked about the token answers, as JSON.
+    pub introspected: Option<String>,
 }
 
 /// A place where the table runs.

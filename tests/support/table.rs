@@ -56,6 +56,7 @@ struct RequestText {
     #[serde(default)]
     peer: PeerText,
     policy: Option<String>,
+    introspected: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -310,6 +311,9 @@ fn build(case: CaseText, tokens: &BTreeMap<String, String>) -> Result<Case, Stri
     if (request.method.is_none() || request.path.is_none()) && rungs.contains(&Rung::Envoy) {
         return Err("without method or path it cannot be sent to Envoy; list other rungs".into());
     }
+    if request.introspected.is_some() && rungs.contains(&Rung::Envoy) {
+        return Err("this Envoy has nobody to ask about tokens; list other rungs".into());
+    }
     if request.peer.certificate.is_some() && rungs.contains(&Rung::Envoy) {
         return Err("this Envoy's listeners have no TLS; list other rungs".into());
     }
@@ -342,6 +346,11 @@ fn request(text: RequestText, tokens: &BTreeMap<String, String>) -> Result<Reque
         Some(path) => Some(String::from_utf8(octets(&path, tokens)?).map_err(|_| "the path must be UTF-8")?),
     };
     let raw = text.raw.map(|raw| octets(&raw, tokens)).transpose()?.map(|raw| lines_to_crlf(&raw));
+    // A text is what it says, so that what is no JSON can be answered too.
+    let introspected = text.introspected.map(|answer| match answer {
+        Value::String(text) => text,
+        other => other.to_string(),
+    });
     Ok(Request {
         method: text.method,
         path,
@@ -350,6 +359,7 @@ fn request(text: RequestText, tokens: &BTreeMap<String, String>) -> Result<Reque
         http10: text.http10,
         peer: text.peer.known()?,
         policy: text.policy,
+        introspected,
     })
 }
 

@@ -67,6 +67,7 @@ pub fn get(path: &str, headers: &[(&str, &str)]) -> Request {
         http10: false,
         peer: Known::default(),
         policy: None,
+        introspected: None,
     }
 }
 

@@ -35,13 +35,14 @@ pub fn places(choice: u8) -> Read {
     let cookie = |name: &str| Location::Cookie(name.into());
     let query = |name: &str| Location::Query(name.into());
     match choice {
-        b'b' => Read { token: vec![Location::Bearer], key: vec![header("x-api-key"), Location::Bearer] },
-        b'c' => Read { token: vec![cookie("session"), cookie("s")], key: vec![cookie("key")] },
-        b'q' => Read { token: vec![query("access_token"), query("t")], key: vec![query("key")] },
-        b'h' => Read { token: vec![header("x-token")], key: vec![header("x-token")] },
+        b'b' => Read { token: vec![Location::Bearer], key: vec![header("x-api-key"), Location::Bearer], opaque: false },
+        b'c' => Read { token: vec![cookie("session"), cookie("s")], key: vec![cookie("key")], opaque: false },
+        b'q' => Read { token: vec![query("access_token"), query("t")], key: vec![query("key")], opaque: false },
+        b'h' => Read { token: vec![header("x-token")], key: vec![header("x-token")], opaque: false },
         _ => Read {
             token: vec![Location::Bearer, header("x-token"), cookie("session"), query("access_token")],
             key: vec![header("x-api-key"), Location::Bearer, cookie("key"), query("key")],
+            opaque: false,
         },
     }
 }

@@ -111,6 +111,7 @@ pub fn check(data: &[u8]) {
             _ => {
                 trusted = false;
                 let name = match &issuer.keys {
+                    Keys::Asked(_) => unreachable!("none is asked"),
                     Keys::Remote(source) => source.key(),
                     Keys::Fixed(_) => unreachable!(),
                 };

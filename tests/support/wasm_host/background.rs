@@ -35,6 +35,8 @@ pub struct HttpCall {
     pub cluster: String,
     /// The head of the request.
     pub headers: Pairs,
+    /// Its body.
+    pub body: Vec<u8>,
     /// In milliseconds.
     pub timeout: u32,
     /// The context that it belongs to.
@@ -275,7 +277,7 @@ fn link_http(linker: &mut Linker<Host>) -> Result<()> {
          cluster_len: u32,
          headers: u32,
          headers_len: u32,
-         _body: u32,
+         body: u32,
          body_len: u32,
          trailers: u32,
          trailers_len: u32,
@@ -287,12 +289,13 @@ fn link_http(linker: &mut Linker<Host>) -> Result<()> {
             }
             let cluster = String::from_utf8(read(&mut c, cluster, cluster_len)?)?;
             let headers = decode(&read(&mut c, headers, headers_len)?)?;
+            let body = read(&mut c, body, body_len)?;
             let trailers = decode(&read(&mut c, trailers, trailers_len)?)?;
             let host = c.data_mut();
             let full = host.abilities.full_life();
             let has = |name: &str| headers.iter().any(|(n, _)| n == name.as_bytes());
             let whole = [":method", ":scheme", ":path", ":authority"].into_iter().all(has);
-            if !whole || !trailers.is_empty() || body_len != 0 {
+            if !whole || !trailers.is_empty() {
                 host.wrongs.push(format!("a call without a whole head: {headers:?}"));
             }
             if full && !host.background.clusters.contains(&cluster) {
@@ -302,7 +305,8 @@ fn link_http(linker: &mut Linker<Host>) -> Result<()> {
                 if host.phase != Phase::Request {
                     return Ok(BAD_ARGUMENT);
                 }
-                if !host.background.calls.is_empty() {
+                let active = host.background.active;
+                if host.background.calls.iter().any(|call| call.context == active) {
                     return Ok(INTERNAL);
                 }
                 if host.reply.is_some() {
@@ -312,7 +316,7 @@ fn link_http(linker: &mut Linker<Host>) -> Result<()> {
             }
             host.background.made += 1;
             let (token, context) = (host.background.made, host.background.active);
-            host.background.calls.push(HttpCall { token, cluster, headers, timeout, context });
+            host.background.calls.push(HttpCall { token, cluster, headers, body, timeout, context });
             write_u32(&mut c, token_at, token)?;
             Ok(OK)
         },

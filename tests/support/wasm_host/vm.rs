@@ -104,6 +104,9 @@ pub struct Vm {
     broken: bool,
 }
 
+/// The cluster that the policies of the table name, and that is there only where a case says what it answers.
+const ASKED: &str = "nowhere";
+
 impl Vm {
     /// Loads the module and runs its start function.
     pub fn start(profile: Profile, env: &[(String, String)], now_unix_seconds: u64) -> Result<Vm, String> {
@@ -261,6 +264,11 @@ impl Vm {
             self.free.push(id);
             return Ok(self.trace(End::HostRefused(status), outcome, logged, 0));
         }
+        let asked =
+            request.introspected.clone().map(|text| (vec![(b":status".to_vec(), b"200".to_vec())], text.into()));
+        if asked.is_some() {
+            self.store.data_mut().background.clusters.push(ASKED.into());
+        }
         self.enter_context(id);
         self.call::<(u32, u32), ()>("proxy_on_context_create", (id, root.id), Phase::Other)?;
         let count = u32::try_from(self.store.data().headers.len()).unwrap_or(0);
@@ -269,10 +277,14 @@ impl Vm {
             self.call("proxy_on_request_headers", (id, if full { count } else { 0 }, last), Phase::Request)?;
         let work = FUEL - self.store.get_fuel().unwrap_or(FUEL);
         self.store.data_mut().switch(id);
-        // Nobody answers here: each call ends with that news.
-        while !full && let Some(token) = self.store.data().background.calls.first().map(|call| call.token) {
-            self.answer(root, token, None)?;
+        // Calls end with the answer of the one who is asked about a token, else with the news that there is none.
+        while (!full || asked.is_some())
+            && let Some(token) = self.store.data().background.calls.first().map(|call| call.token)
+        {
+            self.answer(root, token, asked.clone())?;
+            self.store.data_mut().switch(id);
         }
+        self.store.data_mut().background.clusters.retain(|cluster| cluster != ASKED);
         let action = if self.store.data().background.resumed { 0 } else { action };
         let mut end = match (&self.store.data().reply, action) {
             (Some(_), _) => End::Replied,
