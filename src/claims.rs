@@ -1,8 +1,6 @@
-//! Claim paths and claim values: how a policy points into claims and compares what it finds.
+//! Claim paths: how a policy points into claims.
 
-use std::borrow::Cow;
-
-use crate::json::{Json, MAX_EXACT};
+use crate::json::Json;
 
 /// Where a claim lives: `tenant`, `realm_access.roles`, `["https://example.com/roles"]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,87 +36,27 @@ impl ClaimPath {
         }
     }
 
-    /// The value at this path.
+    /// Whether one of the values at this path is as it should be: where the path walks into a list, each of its
+    /// elements may have one.
+    pub fn any<'j, 'a>(&self, claims: &'j Json<'a>, is: &mut dyn FnMut(&'j Json<'a>) -> bool) -> bool {
+        any_below(&self.0, claims, is)
+    }
+
+    /// The value at this path, through objects only.
     pub fn find<'j, 'a>(&self, claims: &'j Json<'a>) -> Option<&'j Json<'a>> {
         self.0.iter().try_fold(claims, |value, name| value.get(name))
     }
 }
 
-/// One value a claim may have.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Expected {
-    /// Exactly this text, number or truth value.
-    Value(Json<'static>),
-    /// Text with captures of the path in it.
-    Template(Vec<Piece>),
-}
-
-/// A piece of a text in which `{path.NAME}` stands for a captured segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
-    /// Text as it stands.
-    Text(String),
-    /// The segment captured under this name.
-    Capture(String),
-}
-
-/// A claim and the values it may have: one of them is enough.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClaimCondition {
-    /// The claim.
-    pub path: ClaimPath,
-    /// As written in the policy, for explanations.
-    pub name: String,
-    /// One of these must be found.
-    pub one_of: Vec<Expected>,
-}
-
-impl ClaimCondition {
-    /// Whether the claim is there and is, or as a list holds, one of the expected values.
-    pub fn holds(&self, claims: &Json<'_>, captures: &[(&str, Cow<'_, str>)]) -> bool {
-        match self.path.find(claims) {
-            None => false,
-            Some(Json::Array(items)) => items.iter().any(|item| self.expects(item, captures)),
-            Some(value) => self.expects(value, captures),
-        }
+fn any_below<'j, 'a>(names: &[String], value: &'j Json<'a>, is: &mut dyn FnMut(&'j Json<'a>) -> bool) -> bool {
+    let Some((name, rest)) = names.split_first() else {
+        return is(value);
+    };
+    let mut below = |value: &'j Json<'a>| value.get(name).is_some_and(|value| any_below(rest, value, is));
+    match value {
+        Json::Array(items) => items.iter().any(below),
+        value => below(value),
     }
-
-    fn expects(&self, found: &Json<'_>, captures: &[(&str, Cow<'_, str>)]) -> bool {
-        self.one_of.iter().any(|expected| match (expected, found) {
-            (Expected::Template(pieces), Json::Str(text)) => {
-                filled(pieces, captures).is_some_and(|expected| expected == *text)
-            }
-            (Expected::Template(_), _) => false,
-            (Expected::Value(expected), _) => same(expected, found),
-        })
-    }
-}
-
-/// Equal values of the same kind; `1` and `1.0` are the same number, and nothing else crosses kinds.
-fn same(expected: &Json<'_>, found: &Json<'_>) -> bool {
-    match (expected, found) {
-        (Json::Str(a), Json::Str(b)) => a == b,
-        (Json::Bool(a), Json::Bool(b)) => a == b,
-        (Json::Int(a), Json::Int(b)) => a == b,
-        // Beyond this, different numbers were rounded to the same double.
-        (Json::Float(a), Json::Float(b)) => a == b && a.abs() <= MAX_EXACT,
-        (Json::Int(whole), Json::Float(float)) | (Json::Float(float), Json::Int(whole)) => {
-            i32::try_from(*whole).is_ok_and(|whole| f64::from(whole) == *float)
-        }
-        _ => false,
-    }
-}
-
-/// The text with its captures filled in; `None` if one was not captured.
-fn filled(pieces: &[Piece], captures: &[(&str, Cow<'_, str>)]) -> Option<String> {
-    let mut text = String::new();
-    for piece in pieces {
-        text.push_str(match piece {
-            Piece::Text(part) => part,
-            Piece::Capture(name) => captures.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_ref())?,
-        });
-    }
-    Some(text)
 }
 
 #[cfg(test)]
@@ -135,5 +73,22 @@ mod tests {
         for text in ["", ".", "a.", ".a", "a..b", "a[b]", "[\"a", "a[\"b\"]c", "$.a", "a/b", "https://a.b/c", "a b"] {
             assert!(names(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn walks_into_lists() {
+        let text = br#"{"a":[{"b":1},{"c":2},{"b":[3,4]},5],"d":{"b":6}}"#;
+        let claims = crate::json::read(text, crate::json::Limits { depth: 9, members: 99 }).unwrap();
+        let values = |path| {
+            let mut found = Vec::new();
+            ClaimPath::parse(path).unwrap().any(&claims, &mut |value| {
+                found.push(value.to_string());
+                false
+            });
+            found
+        };
+        assert_eq!(values("a.b"), ["1", "[3,4]"]);
+        assert_eq!(values("d.b"), ["6"]);
+        assert!(values("a.x").is_empty() && values("x.a").is_empty() && values("d.b.c").is_empty());
     }
 }

@@ -103,6 +103,8 @@ reasons! {
     ClaimForbidden "claim_forbidden" => Forbidden,
     /// Not one of the clients that the route asks for.
     ClientForbidden "client_forbidden" => Forbidden,
+    /// The caller's address is not one from which this is allowed.
+    AddressForbidden "address_forbidden" => Forbidden,
     /// A good credential of somebody whom the route does not take.
     CredentialNotAccepted "credential_not_accepted" => Forbidden,
     /// No route matches.

@@ -1,11 +1,16 @@
 //! Decides: route, credentials, conditions, edits. The heart of gatekey, and a pure function.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
+use crate::cidr::any_contains;
+use crate::condition::Facts;
+use crate::conditions::Unmet;
 use crate::credential::read::{self, Found};
 use crate::decision::{Decision, Denial, Shown, Trace, Verdict, Wish};
 use crate::deny::Reason;
 use crate::edit::Edits;
+use crate::forwarded;
 use crate::head::Head;
 use crate::identity::Identity;
 use crate::jose;
@@ -13,7 +18,7 @@ use crate::means::Means;
 use crate::path::NormalPath;
 use crate::policy::{Mode, Policy, Routing};
 use crate::route::{self, Route, Target};
-use crate::rule::{Requirement, Rule, Unmet};
+use crate::rule::{Requirement, Rule};
 use crate::time::Time;
 
 /// Decides one request, by the policy that its route chose if there are several.
@@ -40,6 +45,7 @@ pub fn decide<'a>(
         route: None,
         shown: Shown::default(),
         wants: None,
+        scopes: Vec::new(),
         edits: Edits::strip(&policy.upstream, head),
     };
     let outcome = if unknown { Err(case.disown()) } else { case.judge() };
@@ -67,6 +73,8 @@ struct Case<'a, 'r, 'm, T> {
     shown: Shown,
     /// What might change the outcome if it could be had.
     wants: Option<Wish>,
+    /// The scopes that were missing.
+    scopes: Vec<String>,
     edits: Edits,
 }
 
@@ -142,7 +150,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
                 reason,
                 takes_token: requirement.wants_token(),
                 takes_key: requirement.wants_key(),
-                scopes: if reason == Reason::ScopeMissing { requirement.scopes.clone() } else { Vec::new() },
+                scopes: std::mem::take(&mut self.scopes),
             }
         })
     }
@@ -163,8 +171,16 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             return Err(Reason::CredentialMissing);
         }
         let identities = wanted.admit(self.verify(&found)?)?;
-        if let Some((reason, Unmet(how, names))) = wanted.unmet(&identities, captures) {
-            self.trace.step(|| format!("the route asks for {how} {}", quoted(names)));
+        let facts = Facts { captures, head: Some(self.head) };
+        let address = || self.address();
+        if let Some(Unmet { reason, asked, names }) = wanted.unmet(&identities, &facts, &address) {
+            if reason == Reason::ScopeMissing {
+                self.scopes = names.to_vec();
+            }
+            self.trace.step(|| match names {
+                [] => format!("the route asks for {asked}"),
+                names => format!("the route asks for {asked} {}", quoted(names)),
+            });
             self.trace
                 .step(|| format!("the caller has the roles {}", quoted(identities.iter().flat_map(Identity::roles))));
             self.trace.step(|| format!("and the scopes {}", quoted(identities.iter().flat_map(Identity::scopes))));
@@ -201,6 +217,15 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             if self.policy.revoked.has_client(Some(&client.name)) {
                 return Err(Reason::KeyRevoked);
             }
+            if !client.from.is_empty() && !any_contains(&client.from, self.address()) {
+                self.trace.step(|| format!("client `{}` is bound to other addresses", client.name));
+                return Err(Reason::AddressForbidden);
+            }
+            let route = self.route.map(|route| &route.label);
+            if !client.routes.is_empty() && !route.is_some_and(|route| client.routes.contains(route)) {
+                self.trace.step(|| format!("client `{}` is bound to other routes", client.name));
+                return Err(Reason::ClientForbidden);
+            }
             identities.push(Identity::from_key(index, client));
         }
         Ok(identities)
@@ -218,6 +243,11 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             return Err(Reason::TokenRevoked);
         }
         Ok(identity)
+    }
+
+    /// The address of the caller, as far as it can be known.
+    fn address(&self) -> Option<IpAddr> {
+        forwarded::caller(self.head, self.means.peer, self.policy.hops)
     }
 
     fn hide_credentials(&mut self) {

@@ -24,7 +24,10 @@
 )]
 
 pub mod cache;
+pub mod cidr;
 pub mod claims;
+pub mod condition;
+pub mod conditions;
 pub mod config;
 pub mod credential;
 pub mod decision;
@@ -32,6 +35,7 @@ pub mod deny;
 pub mod edit;
 pub mod engine;
 pub mod explain;
+pub mod forwarded;
 pub mod head;
 pub mod identity;
 pub mod jose;

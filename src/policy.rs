@@ -30,6 +30,8 @@ pub struct Policy {
     pub(crate) revoked: Rc<Revoked>,
     pub(crate) deny: DenyStyle,
     pub(crate) cache: CacheSize,
+    /// How many proxies of ours stand before the host.
+    pub(crate) hops: usize,
     /// Whether genuine CORS preflights pass on every route.
     pub(crate) preflight: bool,
     /// Names the policy in the start line: a digest of its canonical form without secrets.
@@ -144,6 +146,15 @@ impl Policy {
         }
     }
 
+    /// What requests may have to meet.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        let (one, many) = match &self.routing {
+            Routing::Everything(rule) => (Some(rule), [].as_slice()),
+            Routing::Table(routes) => (None, routes.as_slice()),
+        };
+        one.into_iter().chain(many.iter().map(|route| &route.rule))
+    }
+
     /// The request headers that a decision can depend on, lower-case, pseudo headers left out; for hosts
     /// that cannot list headers. Cookie and Authorization are there only if a credential is read from them.
     pub fn wanted_headers(&self) -> Vec<&str> {
@@ -161,6 +172,10 @@ impl Policy {
             names.extend(["origin", "access-control-request-method"]);
         }
         names.extend(routes.iter().flat_map(|route| &route.headers).map(|header| header.name.as_str()));
+        names.extend(self.rules().flat_map(Rule::headers));
+        if self.hops > 0 {
+            names.push(crate::forwarded::NAME);
+        }
         names.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
     }
 }

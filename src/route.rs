@@ -34,6 +34,9 @@ pub enum HostPattern {
     Exact(String),
     /// Every host below this one: the text begins with a dot.
     Below(String),
+    /// Every host that has one label more than this one: the name under which it is captured, with `host.` before it,
+    /// and the rest with its dot.
+    Label(String, String),
 }
 
 /// A header a route matches: it must be there, and every value of it must be one of these.
@@ -74,16 +77,19 @@ impl Route {
         if !self.methods.is_empty() && !self.methods.iter().any(|m| m == target.method) {
             return None;
         }
-        if !self.hosts.is_empty() && !target.host.is_some_and(|host| self.hosts.iter().any(|h| h.matches(host))) {
-            return None;
-        }
+        let host = match self.hosts.as_slice() {
+            [] => None,
+            hosts => hosts.iter().find_map(|pattern| pattern.matches(target.host?))?,
+        };
         if !self.headers.iter().all(|header| header.matches(target.head)) {
             return None;
         }
-        if self.paths.is_empty() {
-            return Some(Vec::new());
-        }
-        self.paths.iter().find_map(|pattern| pattern.matches(target.path))
+        let mut captures = match self.paths.as_slice() {
+            [] => Vec::new(),
+            paths => paths.iter().find_map(|pattern| pattern.matches(target.path))?,
+        };
+        captures.extend(host.map(|(name, label)| (name, Cow::Borrowed(label))));
+        Some(captures)
     }
 }
 
@@ -93,7 +99,14 @@ impl HostPattern {
     /// # Errors
     /// A sentence about what is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        const FORM: &str = "a host is written orders.example.com or *.example.com, without port";
+        const FORM: &str = "a host is written orders.example.com, *.example.com or {name}.example.com, without port";
+        if let Some((name, rest)) = text.strip_prefix('{').and_then(|text| text.split_once('}')) {
+            let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+            return match Self::parse(rest.strip_prefix('.').ok_or(FORM)?)? {
+                Self::Exact(rest) if plain => Ok(Self::Label(format!("host.{name}"), format!(".{rest}"))),
+                _ => Err(FORM),
+            };
+        }
         let text = text.to_ascii_lowercase();
         let (name, pattern) = match text.strip_prefix('*') {
             Some(below) => (below.strip_prefix('.').ok_or(FORM)?, Self::Below(String::from(below))),
@@ -105,10 +118,23 @@ impl HostPattern {
         }
     }
 
-    fn matches(&self, host: &str) -> bool {
+    /// The name of its capture, with `host.` before it.
+    pub fn capture(&self) -> Option<&str> {
         match self {
-            Self::Exact(name) => name == host,
-            Self::Below(suffix) => host.len() > suffix.len() && host.ends_with(suffix.as_str()),
+            Self::Label(name, _) => Some(name),
+            Self::Exact(_) | Self::Below(_) => None,
+        }
+    }
+
+    /// Whether a host matches, and if so the label that is captured, if one is.
+    fn matches<'p, 'r>(&'p self, host: &'r str) -> Option<Option<(&'p str, &'r str)>> {
+        match self {
+            Self::Exact(name) => (name == host).then_some(None),
+            Self::Below(suffix) => (host.len() > suffix.len() && host.ends_with(suffix.as_str())).then_some(None),
+            Self::Label(name, suffix) => {
+                let label = host.strip_suffix(suffix.as_str())?;
+                (!label.is_empty() && !label.contains('.')).then_some(Some((name.as_str(), label)))
+            }
         }
     }
 }
@@ -164,9 +190,31 @@ mod tests {
     #[test]
     fn matches_hosts() {
         let below = HostPattern::parse("*.Example.com").unwrap();
-        assert!(below.matches("a.example.com") && below.matches("a.b.example.com"));
-        assert!(!below.matches("example.com") && !below.matches(".example.com") && !below.matches("badexample.com"));
-        for text in ["", "*", "*.", "*example.com", "a:80", "a.*.b", "a."] {
+        let matches = |host| below.matches(host).is_some();
+        assert!(matches("a.example.com") && matches("a.b.example.com"));
+        assert!(!matches("example.com") && !matches(".example.com") && !matches("badexample.com"));
+        let label = HostPattern::parse("{Tenant}.Example.com").unwrap();
+        assert_eq!(label.matches("a.example.com"), Some(Some(("host.Tenant", "a"))));
+        for host in ["a.b.example.com", ".example.com", "example.com", "a.example.org", "aexample.com"] {
+            assert_eq!(label.matches(host), None, "{host}");
+        }
+        for text in [
+            "",
+            "*",
+            "*.",
+            "*example.com",
+            "a:80",
+            "a.*.b",
+            "a.",
+            "{a}",
+            "{a}.",
+            "{}.b",
+            "{a}b.c",
+            "{a}.*.b",
+            "{a}.{b}.c",
+            "x{a}.b",
+            "{a b}.c",
+        ] {
             assert!(HostPattern::parse(text).is_err(), "{text}");
         }
     }

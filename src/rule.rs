@@ -1,8 +1,9 @@
 //! Who may pass a route: which credentials count, and what their identity must bring.
 
-use std::borrow::Cow;
+use std::net::IpAddr;
 
-use crate::claims::ClaimCondition;
+use crate::condition::{ClaimCondition, Facts};
+use crate::conditions::{Conditions, Unmet};
 use crate::deny::Reason;
 use crate::identity::Identity;
 
@@ -22,14 +23,10 @@ pub struct Requirement {
     pub combine: Combine,
     /// Whose credentials count, in the order written.
     pub parties: Vec<Party>,
-    /// One of these roles, unless empty.
-    pub roles: Vec<String>,
-    /// All of these scopes.
-    pub scopes: Vec<String>,
-    /// All of these claim conditions.
-    pub claims: Vec<ClaimCondition>,
-    /// One of these clients, unless empty.
-    pub clients: Vec<String>,
+    /// What is asked of the caller.
+    pub conditions: Conditions,
+    /// And one of these, unless empty.
+    pub either: Vec<Conditions>,
     /// Whether a request without any credential passes, without identity.
     pub optional: bool,
 }
@@ -56,10 +53,6 @@ pub enum Party {
     Clients,
 }
 
-/// What a condition asks for: how many, and which names of the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unmet<'p>(pub &'static str, pub &'p [String]);
-
 impl Party {
     /// Whether this party shows tokens; otherwise it shows keys.
     pub fn shows_token(self) -> bool {
@@ -77,18 +70,22 @@ impl Party {
     }
 }
 
+impl Rule {
+    /// The headers of the request that its conditions look at.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        let requirement = match self {
+            Rule::Public => None,
+            Rule::Require(requirement) => Some(requirement),
+        };
+        let groups = requirement.into_iter().flat_map(Requirement::groups);
+        groups.flat_map(|group| group.claims.iter().flat_map(ClaimCondition::headers))
+    }
+}
+
 impl Requirement {
     /// Any one of these parties, without conditions.
     pub fn any(parties: Vec<Party>) -> Self {
-        Self {
-            combine: Combine::Any,
-            parties,
-            roles: Vec::new(),
-            scopes: Vec::new(),
-            claims: Vec::new(),
-            clients: Vec::new(),
-            optional: false,
-        }
+        Self { combine: Combine::Any, parties, conditions: Conditions::default(), either: Vec::new(), optional: false }
     }
 
     /// Whether the route looks where tokens are.
@@ -99,6 +96,11 @@ impl Requirement {
     /// Whether the route looks where keys are.
     pub fn wants_key(&self) -> bool {
         self.parties.iter().any(|party| !party.shows_token())
+    }
+
+    /// Every group of conditions.
+    pub fn groups(&self) -> impl Iterator<Item = &Conditions> {
+        std::iter::once(&self.conditions).chain(&self.either)
     }
 
     /// Puts the verified identities in the order that the route names them, leaving out those that it
@@ -131,24 +133,20 @@ impl Requirement {
         }
     }
 
-    /// The first condition that no identity meets, and what it asks for. One identity must meet a condition whole.
-    pub fn unmet(&self, identities: &[Identity<'_>], captures: &[(&str, Cow<'_, str>)]) -> Option<(Reason, Unmet<'_>)> {
-        let one = |meets: &dyn Fn(&Identity<'_>) -> bool| identities.iter().any(meets);
-        if !self.roles.is_empty() && !one(&|identity| identity.roles().iter().any(|role| self.roles.contains(role))) {
-            return Some((Reason::RoleMissing, Unmet("one of the roles", &self.roles)));
-        }
-        if !one(&|identity| self.scopes.iter().all(|scope| identity.scopes().contains(scope))) {
-            return Some((Reason::ScopeMissing, Unmet("all of the scopes", &self.scopes)));
-        }
-        let claim = |condition: &ClaimCondition| one(&|identity| condition.holds(identity.claims(), captures));
-        if let Some(condition) = self.claims.iter().find(|condition| !claim(condition)) {
-            let name = std::slice::from_ref(&condition.name);
-            return Some((Reason::ClaimForbidden, Unmet("another value of the claim", name)));
-        }
-        let named = |identity: &Identity<'_>| identity.client().is_some_and(|c| self.clients.iter().any(|w| w == c));
-        if !self.clients.is_empty() && !one(&named) {
-            return Some((Reason::ClientForbidden, Unmet("one of the clients", &self.clients)));
-        }
-        None
+    /// The first condition that is not met. Of groups of which one is enough it is that of the first.
+    pub fn unmet(
+        &self,
+        identities: &[Identity<'_>],
+        facts: &Facts<'_>,
+        address: &dyn Fn() -> Option<IpAddr>,
+    ) -> Option<Unmet<'_>> {
+        self.conditions.unmet(identities, facts, address).or_else(|| {
+            let mut first = None;
+            for group in &self.either {
+                let unmet = group.unmet(identities, facts, address)?;
+                first = first.or(Some(unmet));
+            }
+            first
+        })
     }
 }

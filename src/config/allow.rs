@@ -2,9 +2,10 @@
 
 use super::claims::{Captures, claim_map};
 use super::error::quote;
-use super::fields::ALLOW;
+use super::fields::{ALLOW, EITHER};
 use super::node::{Fields, Node};
-use super::value::{scopes, texts};
+use super::value::{blocks, scopes, texts};
+use crate::conditions::Conditions;
 use crate::json::Json;
 use crate::rule::{Combine, Party, Requirement, Rule};
 
@@ -40,8 +41,8 @@ impl Parties {
     }
 }
 
-/// Reads who may pass. `captures` are the names that every path of the route captures.
-pub(super) fn read(node: &Node<'_>, parties: &Parties, captures: &[&str]) -> Rule {
+/// Reads who may pass. `captures` are the names that every path and every host of the route captures.
+pub(super) fn read(node: &Node<'_>, parties: &Parties, captures: &[String]) -> Rule {
     match node.value() {
         Json::Str(word) if word == "public" => Rule::Public,
         Json::Object(members) if !members.is_empty() => match node.fields(ALLOW) {
@@ -97,7 +98,7 @@ fn party(node: &Node<'_>, name: &str, parties: &Parties) -> Option<Party> {
     found
 }
 
-fn conditions(node: &Node<'_>, fields: &Fields<'_>, parties: &Parties, captures: &[&str]) -> Requirement {
+fn conditions(node: &Node<'_>, fields: &Fields<'_>, parties: &Parties, captures: &[String]) -> Requirement {
     let (combine, who) = match (fields.get("any"), fields.get("all")) {
         (Some(_), Some(_)) => {
             node.error_cure("has both any and all", "keep one");
@@ -112,24 +113,45 @@ fn conditions(node: &Node<'_>, fields: &Fields<'_>, parties: &Parties, captures:
             (Combine::Any, parties.everybody())
         }
     };
-    let items = |name: &str, cure: &str| fields.get(name).map(|node| node.some_items(cure)).unwrap_or_default();
     let requirement = Requirement {
         combine,
         parties: who,
-        roles: texts(&items("role", "leave it out, or name a role")),
-        scopes: scopes(&items("scope", "leave it out, or name a scope")),
-        claims: fields.get("claim").map(|node| claim_map(&node, Captures::Path(captures))).unwrap_or_default(),
-        clients: clients(&items("client", "leave it out, or name a client"), parties),
+        conditions: group(fields, parties, captures),
+        either: fields.get("either").map(|node| groups(&node, parties, captures)).unwrap_or_default(),
         optional: fields.flag("optional"),
     };
-    let asks = !requirement.roles.is_empty()
-        || !requirement.scopes.is_empty()
-        || !requirement.claims.is_empty()
-        || !requirement.clients.is_empty();
-    if requirement.optional && asks {
+    if requirement.optional && !requirement.groups().all(Conditions::is_empty) {
         node.warn("with optional, its conditions are asked only of callers who show a credential", None);
     }
     requirement
+}
+
+/// The conditions that stand together in one object.
+fn group(fields: &Fields<'_>, parties: &Parties, captures: &[String]) -> Conditions {
+    let items = |name: &str, cure: &str| fields.get(name).map(|node| node.some_items(cure)).unwrap_or_default();
+    Conditions {
+        roles: texts(&items("role", "leave it out, or name a role")),
+        scopes: scopes(&items("scope", "leave it out, or name a scope")),
+        claims: fields.get("claim").map(|node| claim_map(&node, Captures::Route(captures))).unwrap_or_default(),
+        clients: clients(&items("client", "leave it out, or name a client"), parties),
+        from: blocks(&items("from", "leave it out, or name a block of addresses")),
+    }
+}
+
+/// Reads `either: [ {...}, {...} ]`: one of these groups.
+fn groups(node: &Node<'_>, parties: &Parties, captures: &[String]) -> Vec<Conditions> {
+    let items = node.some_items("leave it out, or write groups of conditions");
+    if let [_] = items.as_slice() {
+        node.warn("has one group, which could stand for itself", None);
+    }
+    let read = |item: &Node<'_>| {
+        let group = group(&item.fields(EITHER)?, parties, captures);
+        if group.is_empty() {
+            item.error_cure("asks for nothing, so anybody would pass", "name a condition");
+        }
+        Some(group)
+    };
+    items.iter().filter_map(read).collect()
 }
 
 /// A request holds at most one token and one key, so `all` can ask for one of each and nothing else.

@@ -1,12 +1,16 @@
 //! Claim paths and claim conditions, as issuers and routes write them.
 
-use super::error::quote;
-use super::node::Node;
-use super::template::{self, Piece};
-use super::value::whole_numbers;
-use crate::claims::{self, ClaimCondition, ClaimPath, Expected};
-use crate::json::Json;
 use std::borrow::Cow;
+
+use super::error::quote;
+use super::fields::TESTS;
+use super::node::{Fields, Node};
+use super::template::{self, Piece};
+use super::upstream::HOST_HEADERS;
+use super::value::{header_name, whole_numbers};
+use crate::claims::ClaimPath;
+use crate::condition::{self, Bound, ClaimCondition, Expected, Test};
+use crate::json::{Json, MAX_EXACT};
 
 /// Reads a claim path.
 pub(super) fn claim_path(node: &Node<'_>) -> Option<ClaimPath> {
@@ -20,16 +24,17 @@ pub(super) fn claim_path(node: &Node<'_>) -> Option<ClaimPath> {
     }
 }
 
-/// What a condition can compare a claim with, beside texts.
+/// What a condition can compare a claim with, beside what stands in the policy.
 #[derive(Clone, Copy)]
 pub(super) enum Captures<'c> {
-    /// `{path.NAME}`: the names that every path of a route captures.
-    Path(&'c [&'c str]),
+    /// `{path.NAME}`, `{host.NAME}` and `{header.NAME}`: the names that every path and every host of a route
+    /// captures, those of hosts with `host.` before them.
+    Route(&'c [String]),
     /// `{issuer.NAME}`: the names that the pattern of an issuer captures.
     Issuer(&'c [&'c str]),
 }
 
-/// Reads conditions `claim path: value or list of values`.
+/// Reads conditions `claim path: what is asked of it`.
 pub(super) fn claim_map(node: &Node<'_>, captures: Captures<'_>) -> Vec<ClaimCondition> {
     let entries = node.entries();
     if node.is_empty() {
@@ -43,16 +48,79 @@ pub(super) fn claim_map(node: &Node<'_>, captures: Captures<'_>) -> Vec<ClaimCon
                 return None;
             }
         };
-        let one_of = match node.value() {
+        let tests = match node.value() {
             Json::Null => {
                 node.error_cure("says nothing", "name a value");
                 Vec::new()
             }
-            _ => node.some_items("name a value").iter().filter_map(|item| expected(item, captures)).collect(),
+            Json::Object(members) if !members.is_empty() => tests(node, captures),
+            _ => vec![Test::OneOf(list(node, captures))],
         };
-        Some(ClaimCondition { path, name: String::from(*name), one_of })
+        Some(ClaimCondition { path, name: String::from(*name), tests })
     };
     entries.iter().filter_map(read).collect()
+}
+
+/// Reads `{ prefix: ..., not: ... }`: all of these.
+fn tests(node: &Node<'_>, captures: Captures<'_>) -> Vec<Test> {
+    let Some(fields) = node.fields(TESTS) else {
+        return Vec::new();
+    };
+    let of = |name: &str, make: fn(Vec<Expected>) -> Test| fields.get(name).map(|node| make(list(&node, captures)));
+    let texts = |name: &str, make: fn(Vec<Expected>) -> Test| fields.get(name).map(|node| make(ends(&node, captures)));
+    let bound = |name: &str, bound| number(&fields, name).map(|limit| Test::Number(bound, limit));
+    let exists = fields.scalar("exists").map(|node| (Test::Exists(node.flag()), node));
+    let mut tests: Vec<Test> = [
+        of("one_of", Test::OneOf),
+        of("all_of", Test::AllOf),
+        of("not", Test::Not),
+        texts("prefix", Test::Prefix),
+        texts("suffix", Test::Suffix),
+        bound("at_least", Bound::AtLeast),
+        bound("at_most", Bound::AtMost),
+        bound("more_than", Bound::MoreThan),
+        bound("less_than", Bound::LessThan),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if let Some((exists, at)) = exists {
+        if exists == Test::Exists(false) && !tests.is_empty() {
+            at.error_cure("a claim that is not there is nothing else either", "keep one");
+        } else if exists == Test::Exists(true) && !tests.is_empty() {
+            at.warn("goes without saying: what else is asked is not so of a claim that is not there", None);
+        }
+        tests.push(exists);
+    }
+    tests
+}
+
+fn list(node: &Node<'_>, captures: Captures<'_>) -> Vec<Expected> {
+    node.some_items("name a value").iter().filter_map(|item| expected(item, captures)).collect()
+}
+
+/// Texts that others begin or end with.
+fn ends(node: &Node<'_>, captures: Captures<'_>) -> Vec<Expected> {
+    let read = |item: &Node<'_>| template(item, item.text()?, captures);
+    node.some_items("name a text").iter().filter_map(read).collect()
+}
+
+/// A number that other numbers are compared with.
+fn number(fields: &Fields<'_>, name: &str) -> Option<Json<'static>> {
+    let node = fields.scalar(name)?;
+    let number = whole_numbers(node.value().clone()).into_owned();
+    let fits = match number {
+        Json::Int(whole) => i64::try_from(whole).is_ok_and(|whole| whole.unsigned_abs() < 1 << 53),
+        Json::Float(number) => number.abs() <= MAX_EXACT,
+        _ => {
+            node.expected("a number");
+            return None;
+        }
+    };
+    if !fits {
+        node.error("is beyond 2^53, where numbers are not exact any more");
+    }
+    fits.then_some(number)
 }
 
 fn expected(node: &Node<'_>, captures: Captures<'_>) -> Option<Expected> {
@@ -82,34 +150,68 @@ fn template(node: &Node<'_>, text: &str, captures: Captures<'_>) -> Option<Expec
         _ => {}
     }
     let read = |piece: Piece<'_>| match piece {
-        Piece::Text(text) => Some(claims::Piece::Text(text)),
-        Piece::Field(field) => capture(node, field, captures).map(claims::Piece::Capture),
+        Piece::Text(text) => Some(condition::Piece::Text(text)),
+        Piece::Field(field) => self::field(node, field, captures),
     };
     pieces.into_iter().map(read).collect::<Option<Vec<_>>>().map(Expected::Template)
 }
 
-/// The name of a capture that is there whichever path of the route matched, or whatever the issuer's name is.
-fn capture(node: &Node<'_>, field: &str, captures: Captures<'_>) -> Option<String> {
-    let (prefix, names, cure) = match captures {
-        Captures::Path(names) => ("path.", names, "every path of the route must capture it"),
-        Captures::Issuer(_) if field.starts_with("path.") => {
-            node.error(format!("{} cannot be known here: only routes have paths", quote(&format!("{{{field}}}"))));
-            return None;
+/// What stands between braces.
+fn field(node: &Node<'_>, field: &str, captures: Captures<'_>) -> Option<condition::Piece> {
+    let capture = |name: &str| Some(condition::Piece::Capture(String::from(name)));
+    match (captures, field.split_once('.')) {
+        (Captures::Route(names), Some(("path", name))) => {
+            known(node, name, names.iter().map(String::as_str).filter(|name| !name.contains('.')), "path")?;
+            capture(name)
         }
-        Captures::Issuer(names) => {
-            ("issuer.", names, "`issuer` must capture it, as in https://id.example.com/{tenant}")
+        (Captures::Route(names), Some(("host", name))) => {
+            known(node, name, names.iter().filter_map(|name| name.strip_prefix("host.")), "host")?;
+            capture(field)
         }
-    };
-    let Some(name) = field.strip_prefix(prefix) else {
-        node.error_cure(
-            format!("unknown field {}", quote(field)),
-            format!("a claim is compared with {{{prefix}NAME}}; {{{{ stands for a brace"),
-        );
-        return None;
-    };
-    if !names.contains(&name) {
-        node.unknown("capture", name, names.iter().copied(), Some(String::from(cure)));
+        (Captures::Route(_), Some(("header", name))) => header(node, name),
+        (Captures::Issuer(names), Some(("issuer", name))) => {
+            if !names.contains(&name) {
+                let cure = "`issuer` must capture it, as in https://id.example.com/{tenant}";
+                node.unknown("capture", name, names.iter().copied(), Some(String::from(cure)));
+                return None;
+            }
+            capture(name)
+        }
+        (Captures::Issuer(_), Some(("path" | "host" | "header", _))) => {
+            node.error(format!(
+                "{} cannot be known here: only routes know the request",
+                quote(&format!("{{{field}}}"))
+            ));
+            None
+        }
+        (Captures::Route(_), _) => {
+            let cure = "a claim is compared with {path.NAME}, {host.NAME} or {header.NAME}; {{ stands for a brace";
+            node.error_cure(format!("unknown field {}", quote(field)), cure);
+            None
+        }
+        (Captures::Issuer(_), _) => {
+            let cure = "a claim is compared with {issuer.NAME}; {{ stands for a brace";
+            node.error_cure(format!("unknown field {}", quote(field)), cure);
+            None
+        }
+    }
+}
+
+/// Checks that a capture is there whichever path or host of the route matched.
+fn known<'n>(node: &Node<'_>, name: &str, names: impl Iterator<Item = &'n str> + Clone, what: &str) -> Option<()> {
+    if names.clone().any(|known| known == name) {
+        return Some(());
+    }
+    node.unknown("capture", name, names, Some(format!("every {what} of the route must capture it")));
+    None
+}
+
+/// A header of the request, which is the caller's word.
+fn header(node: &Node<'_>, name: &str) -> Option<condition::Piece> {
+    let name = header_name(name, node)?;
+    if HOST_HEADERS.contains(&name.as_str()) || ["authorization", "cookie"].contains(&name.as_str()) {
+        node.error(format!("the header {name} is nothing to compare with"));
         return None;
     }
-    Some(String::from(name))
+    Some(condition::Piece::Header(name))
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::fields::{CLIENT, KEY};
 use super::node::{Fields, Node};
 use super::secret::from_hex;
-use super::value::{check_name, scopes, texts, time, whole_numbers};
+use super::value::{blocks, check_name, scopes, texts, time, whole_numbers};
 use crate::credential::key::{Client, Clients, KeyRecord, LENGTH, digest};
 use crate::json::Json;
+use crate::policy::Policy;
 use crate::time::Time;
 
 /// How a key is written.
@@ -23,7 +24,7 @@ pub(super) fn read(node: &Node<'_>) -> Clients {
         let mut found = Vec::new();
         clients.push(if node.value().as_str().is_some() {
             found.extend(read_key(&node, None));
-            Client { name: String::from(name), roles: Vec::new(), scopes: Vec::new(), claims: Json::Object(Vec::new()) }
+            Client::new(name)
         } else {
             read_one(name, &node, &mut found)
         });
@@ -36,6 +37,19 @@ pub(super) fn read(node: &Node<'_>) -> Clients {
         }
     }
     Clients::new(clients, keys)
+}
+
+/// Checks that the routes to which clients are bound are routes: a client bound to none that there is could call nothing.
+pub(super) fn check_routes(nodes: &[(&str, Node<'_>)], policy: &Policy) {
+    let labels = || policy.all().flat_map(|policy| policy.routes()).map(|route| route.label.as_str());
+    for (_, node) in nodes {
+        let routes = node.open_fields().and_then(|fields| fields.get("routes"));
+        for item in routes.iter().flat_map(Node::items) {
+            if let Some(name) = item.value().as_str().filter(|name| !labels().any(|label| label == *name)) {
+                item.unknown("route", name, labels(), Some(String::from("give a route this `name`")));
+            }
+        }
+    }
 }
 
 /// A key and where it stands.
@@ -51,6 +65,10 @@ fn read_one<'j>(name: &str, node: &Node<'j>, found: &mut Vec<Key<'j>>) -> Client
     let list = |field: &str| {
         let node = fields.as_ref().and_then(|fields| fields.get(field));
         node.map(|node| node.items()).unwrap_or_default()
+    };
+    let some = |field: &str, cure: &str| {
+        let node = fields.as_ref().and_then(|fields| fields.get(field));
+        node.map(|node| node.some_items(cure)).unwrap_or_default()
     };
     if let Some(fields) = &fields {
         let expires = fields.scalar("expires").and_then(|node| time(&node));
@@ -73,6 +91,8 @@ fn read_one<'j>(name: &str, node: &Node<'j>, found: &mut Vec<Key<'j>>) -> Client
         roles: texts(&list("roles")),
         scopes: scopes(&list("scopes")),
         claims: whole_numbers(claims),
+        from: blocks(&some("from", "leave it out, or name a block of addresses")),
+        routes: texts(&some("routes", "leave it out, or name a route")),
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) const POLICY: &[&str] = &[
     "revoked",
     "preflight",
     "cache",
+    "forwarded",
 ];
 /// Of a policy by name.
 pub(super) const NAMED: &[&str] = &["mode", "routes", "allow", "upstream", "deny", "preflight"];
@@ -43,11 +44,17 @@ pub(super) const JWKS: &[&str] = &["keys", "uri", "discovery", "cluster", "refre
 /// Of a JWK. Others are allowed there (RFC 7517 section 4) and have no meaning.
 pub(super) const JWK: &[&str] = &["kty", "k", "n", "e", "crv", "x", "y", "kid", "alg", "use", "key_ops"];
 pub(super) const SECRET: &[&str] = &["env", "value", "encoding"];
-pub(super) const CLIENT: &[&str] = &["keys", "key", "roles", "scopes", "claims", "expires"];
+pub(super) const CLIENT: &[&str] = &["keys", "key", "roles", "scopes", "claims", "expires", "from", "routes"];
 pub(super) const KEY: &[&str] = &["sha256", "plain", "expires", "not_before"];
 pub(super) const READ: &[&str] = &["token", "key"];
 pub(super) const ROUTE: &[&str] = &["name", "path", "method", "host", "header", "preflight", "allow"];
-pub(super) const ALLOW: &[&str] = &["any", "all", "role", "scope", "claim", "client", "optional"];
+pub(super) const ALLOW: &[&str] = &["any", "all", "role", "scope", "claim", "client", "from", "either", "optional"];
+/// Of one group of conditions.
+pub(super) const EITHER: &[&str] = &["role", "scope", "claim", "client", "from"];
+/// What can be asked of a claim.
+pub(super) const TESTS: &[&str] =
+    &["one_of", "all_of", "not", "prefix", "suffix", "exists", "at_least", "at_most", "more_than", "less_than"];
+pub(super) const FORWARDED: &[&str] = &["hops"];
 pub(super) const UPSTREAM: &[&str] = &["set", "strip", "keep_credential", "publish"];
 pub(super) const SET: &[&str] = &["value", "template"];
 pub(super) const DENY: &[&str] = &["body", "realm", "detail"];
@@ -59,26 +66,38 @@ pub(super) const POLICY_LATER: &[(&str, &str)] = &[("users", "users (HTTP Basic)
 pub(super) const REVOKED_LATER: &[(&str, &str)] = &[("from", "remote revocation lists are")];
 
 /// Fields that narrow what is accepted: without a value they are mistakes, while others then count as absent.
-pub(super) const NARROWING: [&str; 20] = [
-    "allow",
+pub(super) const NARROWING: [&str; 32] = [
     "algorithms",
     "all",
+    "all_of",
+    "allow",
     "any",
+    "at_least",
+    "at_most",
     "audience",
     "claim",
     "client",
     "confirmation",
+    "either",
+    "exists",
     "expires",
+    "from",
     "header",
     "host",
     "issuer",
+    "less_than",
     "max_age",
     "method",
+    "more_than",
+    "not",
     "not_before",
+    "one_of",
     "path",
+    "prefix",
     "require",
     "role",
     "scope",
+    "suffix",
     "type",
 ];
 
@@ -110,6 +129,9 @@ mod tests {
             ("read", READ, &[]),
             ("route", ROUTE, &[]),
             ("allow", ALLOW, &[]),
+            ("either", EITHER, &[]),
+            ("tests", TESTS, &[]),
+            ("forwarded", FORWARDED, &[]),
             ("upstream", UPSTREAM, &[]),
             ("set", SET, &[]),
             ("deny", DENY, &[]),

@@ -8,6 +8,7 @@ mod deny;
 mod digest;
 mod error;
 mod fields;
+mod forwarded;
 mod introspect;
 mod issuers;
 mod jwks;
@@ -146,13 +147,15 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
         clients: Rc::new(clients),
         read: Rc::new(read),
         revoked: Rc::new(revoked::read(top.get("revoked").as_ref(), &parties)),
+        hops: forwarded::read(top.get("forwarded").as_ref()),
         cache: cache::read(top.get("cache").as_ref(), issuers.asked().is_some()),
         issuers: Rc::new(issuers),
         digest: digest::of(value),
         parties,
     };
     let policy = policies::read(&top, &shared);
-    allow::warn_unused(policies::rules(&policy), &issuer_nodes, &client_nodes);
+    allow::warn_unused(policy.all().flat_map(Policy::rules), &issuer_nodes, &client_nodes);
+    clients::check_routes(&client_nodes, &policy);
     Some(policy)
 }
 

@@ -25,6 +25,7 @@ pub(super) struct Shared {
     pub(super) read: Rc<Read>,
     pub(super) revoked: Rc<Revoked>,
     pub(super) cache: CacheSize,
+    pub(super) hops: usize,
     pub(super) digest: String,
 }
 
@@ -119,6 +120,7 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared) -> Policy {
         revoked: Rc::clone(&shared.revoked),
         deny: deny::read(sections.get("deny").as_ref()),
         cache: shared.cache,
+        hops: shared.hops,
         preflight,
         digest: shared.digest.clone(),
     }
@@ -145,12 +147,4 @@ fn share_strip(main: &mut Policy) {
         }
         main.upstream.strip = strip;
     }
-}
-
-/// Every rule of these policies.
-pub(super) fn rules(main: &Policy) -> impl Iterator<Item = &Rule> {
-    main.all().flat_map(|policy| match &policy.routing {
-        Routing::Everything(rule) => vec![rule],
-        Routing::Table(routes) => routes.iter().map(|route| &route.rule).collect(),
-    })
 }

@@ -46,7 +46,7 @@ fn read_one(index: usize, node: &Node<'_>, fields: &Fields<'_>, parties: &Partie
     let hosts = fields.get("host").map(|node| hosts(&node)).unwrap_or_default();
     let headers = fields.get("header").map(|node| headers(&node)).unwrap_or_default();
     let preflight = fields.flag("preflight");
-    let captures = common_captures(&paths);
+    let captures = common_captures(&paths, &hosts);
     let rule = match fields.get("allow") {
         Some(allow) => allow::read(&allow, parties, &captures),
         None => {
@@ -78,12 +78,19 @@ fn paths(node: &Node<'_>) -> Vec<Pattern> {
     node.some_items("leave it out for any path").iter().filter_map(read).collect()
 }
 
-/// The captures that are there whichever path matched.
-fn common_captures(paths: &[Pattern]) -> Vec<&str> {
-    let Some((first, others)) = paths.split_first() else {
-        return Vec::new();
-    };
-    first.captures().filter(|name| others.iter().all(|path| path.captures().any(|other| other == *name))).collect()
+/// The captures that are there whichever path and host matched.
+fn common_captures(paths: &[Pattern], hosts: &[HostPattern]) -> Vec<String> {
+    let mut captures = Vec::new();
+    if let Some((first, others)) = paths.split_first() {
+        let common = |name: &&str| others.iter().all(|path| path.captures().any(|other| other == *name));
+        captures.extend(first.captures().filter(common).map(String::from));
+    }
+    if let Some(name) = hosts.first().and_then(HostPattern::capture)
+        && hosts.iter().all(|host| host.capture() == Some(name))
+    {
+        captures.push(String::from(name));
+    }
+    captures
 }
 
 fn methods(node: &Node<'_>) -> Vec<String> {

@@ -74,6 +74,9 @@ impl Owner<'_> {
             {
                 node.error("a route matches on this header: what callers send under such a name must decide nothing");
             }
+            if self.routes.iter().flat_map(|route| route.rule.headers()).any(|header| folded(header) == folded(&name)) {
+                node.error("a condition looks at this header: what callers send under such a name must decide nothing");
+            }
             if found.iter().any(|(other, _)| *other == folded(&name)) {
                 node.error("is set twice: case does not count in header names, nor whether it is _ or -");
             }
@@ -163,6 +166,9 @@ impl Owner<'_> {
                 if let Some(name) = text.strip_prefix("path.") {
                     return self.capture(node, name);
                 }
+                if text.starts_with("host.") {
+                    return self.host_label(node, text);
+                }
                 let Some(path) =
                     text.strip_prefix("claims.").or_else(|| text.strip_prefix("claims").filter(|p| p.starts_with('[')))
                 else {
@@ -189,6 +195,15 @@ impl Owner<'_> {
             return Some(Source::Capture(String::from(name)));
         }
         node.unknown("capture", name, known(), Some(String::from("no path of any route captures it")));
+        None
+    }
+
+    fn host_label(&self, node: &Node<'_>, text: &str) -> Option<Source> {
+        let known = || self.routes.iter().flat_map(|route| route.hosts.iter().filter_map(|host| host.capture()));
+        if known().any(|other| other == text) {
+            return Some(Source::Capture(String::from(text)));
+        }
+        node.unknown("capture", text, known(), Some(String::from("no host of any route captures it")));
         None
     }
 

@@ -3,6 +3,7 @@
 use super::error::{quote, quote_short};
 use super::node::Node;
 use super::suggest::nearest;
+use crate::cidr::Cidr;
 use crate::head::is_token_octet;
 use crate::json::{Json, MAX_EXACT};
 use crate::time::{Time, parse_duration};
@@ -85,6 +86,15 @@ pub(super) fn one_of<T: Copy>(node: &Node<'_>, what: &str, choices: &[(&'static 
         node.error_cure(format!("unknown {what} {}", quote(word)), cure);
     }
     choice
+}
+
+/// Blocks of addresses.
+pub(super) fn blocks(items: &[Node<'_>]) -> Vec<Cidr> {
+    let read = |item: &Node<'_>| {
+        let text = item.text()?;
+        Cidr::parse(text).map_err(|message| item.error(format!("{} {message}", quote(text)))).ok()
+    };
+    items.iter().filter_map(read).collect()
 }
 
 /// Texts that are not empty.

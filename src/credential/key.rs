@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::cidr::Cidr;
 use crate::deny::Reason;
 use crate::json::Json;
 use crate::time::Time;
@@ -21,8 +22,26 @@ pub struct Client {
     pub roles: Vec<String>,
     /// Its scopes.
     pub scopes: Vec<String>,
+    /// The blocks of addresses that it calls from; empty for any.
+    pub from: Vec<Cidr>,
+    /// The routes that it may use, by their labels; empty for any.
+    pub routes: Vec<String>,
     /// Its claims, in the shape of a token's.
     pub claims: Json<'static>,
+}
+
+impl Client {
+    /// A client that is only known by its name.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: String::from(name),
+            roles: Vec::new(),
+            scopes: Vec::new(),
+            from: Vec::new(),
+            routes: Vec::new(),
+            claims: Json::Object(Vec::new()),
+        }
+    }
 }
 
 /// The SHA-256 digest of a key.

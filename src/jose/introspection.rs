@@ -10,6 +10,7 @@ use super::issuer::{Issuer, Keys};
 use super::token::Token;
 use super::{Registered, check_audience};
 use crate::cache::{BadToken, Basis, Cache};
+use crate::condition::Facts;
 use crate::deny::Reason;
 use crate::json::{self, Json, Limits};
 use crate::jwks::fetch::Answer;
@@ -197,7 +198,8 @@ fn judge(claims: Json<'_>, index: usize, issuer: &Issuer, now: Time) -> Result<T
     };
     registered.times.check(issuer, now)?;
     check_audience(registered.aud, &issuer.audience)?;
-    if !issuer.require.iter().all(|condition| condition.holds(&claims, &captures)) {
+    let facts = Facts { captures: &captures, head: None };
+    if !issuer.require.iter().all(|condition| condition.holds(&claims, &facts)) {
         return Err(Reason::ClaimMismatch);
     }
     let (times, binding) = (registered.times, registered.binding);

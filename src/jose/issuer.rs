@@ -10,7 +10,8 @@ use super::binding::Confirmation;
 use super::introspection::Endpoint;
 use super::iss::{IssPattern, Name};
 use super::keyset::KeySet;
-use crate::claims::{ClaimCondition, ClaimPath};
+use crate::claims::ClaimPath;
+use crate::condition::ClaimCondition;
 use crate::jwks::source::Source;
 
 /// One issuer of the policy.

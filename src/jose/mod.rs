@@ -30,6 +30,7 @@ pub use header::short_type;
 use std::rc::Rc;
 
 use crate::cache::{BadToken, Basis, LONGEST, Place};
+use crate::condition::Facts;
 use crate::decision::{Trace, Wish};
 use crate::deny::Reason;
 use crate::json::{self, Json, Limits};
@@ -151,7 +152,8 @@ pub fn verify(
         format!("the {} signature holds{by}", alg.name())
     });
 
-    if let Some(condition) = issuer.require.iter().find(|condition| !condition.holds(&claims, &captures)) {
+    let facts = Facts { captures: &captures, head: None };
+    if let Some(condition) = issuer.require.iter().find(|condition| !condition.holds(&claims, &facts)) {
         trace.step(|| format!("claim `{}` is not what issuer `{}` requires", condition.name, issuer.name));
         return Err(Reason::ClaimMismatch.into());
     }

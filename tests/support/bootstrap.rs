@@ -151,6 +151,7 @@ fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
                 "stat_prefix": name,
+                "use_remote_address": true,
                 "max_request_headers_kb": 96,
                 "common_http_protocol_options": { "max_headers_count": 1000 },
                 "http_protocol_options": {
