@@ -1,4 +1,6 @@
 //! Walks the JSON of a policy: every value knows where it stands, and every mistake is noted, not thrown.
+//!
+//! A policy is read once. What is `cold` here is not copied into every place that calls it, which made the module larger.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -76,6 +78,7 @@ impl<'j> Node<'j> {
     }
 
     /// The way to this value as people write it: `routes[2].allow`.
+    #[cold]
     pub(super) fn path(&self) -> String {
         let mut steps: Vec<Step<'j>> = self.step.into_iter().collect();
         let mut place = self.parent.as_deref();
@@ -101,16 +104,19 @@ impl<'j> Node<'j> {
     }
 
     /// Notes an error here.
+    #[cold]
     pub(super) fn error(&self, message: impl Into<String>) {
         self.note(message.into(), None);
     }
 
     /// Notes an error here, and how to mend it.
+    #[cold]
     pub(super) fn error_cure(&self, message: impl Into<String>, cure: impl Into<String>) {
         self.note(message.into(), Some(cure.into()));
     }
 
     /// Notes a word that is not one of those known, and the one that may be meant, else how to mend it.
+    #[cold]
     pub(super) fn unknown<'c>(
         &self,
         what: &str,
@@ -123,6 +129,7 @@ impl<'j> Node<'j> {
     }
 
     /// Notes something odd here.
+    #[cold]
     pub(super) fn warn(&self, message: impl Into<String>, cure: Option<&str>) {
         push(
             &self.report.warnings,
@@ -130,12 +137,14 @@ impl<'j> Node<'j> {
         );
     }
 
+    #[cold]
     fn note(&self, message: String, cure: Option<String>) {
         let path = self.path();
         push(&self.report.errors, ConfigError { path, message, cure });
     }
 
     /// Notes that the value is of the wrong kind. The value is not told, it may be a secret.
+    #[cold]
     pub(super) fn expected(&self, what: &str) {
         let found = match self.value {
             Json::Null => "nothing",
@@ -154,6 +163,7 @@ impl<'j> Node<'j> {
     }
 
     /// Whether this is an empty list or object.
+    #[cold]
     pub(super) fn is_empty(&self) -> bool {
         match self.value {
             Json::Array(items) => items.is_empty(),
@@ -162,15 +172,18 @@ impl<'j> Node<'j> {
         }
     }
 
+    #[cold]
     fn place(&self) -> Option<Rc<Place<'j>>> {
         self.step.map(|step| Rc::new(Place { parent: self.parent.clone(), step }))
     }
 
+    #[cold]
     fn child(&self, place: Option<&Rc<Place<'j>>>, step: Step<'j>, value: &'j Json<'j>) -> Self {
         Self { report: self.report, value, parent: place.cloned(), step: Some(step) }
     }
 
     /// The members, an empty list standing for an empty object.
+    #[cold]
     fn members(&self) -> Option<&'j [(std::borrow::Cow<'j, str>, Json<'j>)]> {
         match self.value {
             Json::Object(members) => Some(members),
@@ -180,6 +193,7 @@ impl<'j> Node<'j> {
     }
 
     /// An object with no other members than these; an unknown one is an error.
+    #[cold]
     pub(super) fn fields(&self, known: &[&'static str]) -> Option<Fields<'j>> {
         let Some(members) = self.members() else {
             self.expected("an object");
@@ -199,17 +213,20 @@ impl<'j> Node<'j> {
     }
 
     /// Refuses a restriction that is written without a value: a template that left it empty must not open a route.
+    #[cold]
     fn no_value(&self) {
         self.error_cure("has no value", "leave the field out, or give it one");
     }
 
     /// An object that may have other members than those that are read, as a copied JWK may.
+    #[cold]
     pub(super) fn open_fields(&self) -> Option<Fields<'j>> {
         let members = self.members()?;
         Some(Fields { node: self.clone(), members, place: self.place() })
     }
 
     /// The members of an object in which people choose the names.
+    #[cold]
     pub(super) fn entries(&self) -> Vec<(&'j str, Node<'j>)> {
         let Some(members) = self.members() else {
             self.expected("an object");
@@ -223,6 +240,7 @@ impl<'j> Node<'j> {
     }
 
     /// The elements of a list, or the value itself where one may stand for a list. `{}` is an empty list.
+    #[cold]
     pub(super) fn items(&self) -> Vec<Node<'j>> {
         match self.value {
             Json::Object(members) if members.is_empty() => Vec::new(),
@@ -236,6 +254,7 @@ impl<'j> Node<'j> {
     }
 
     /// As [`Node::items`], but an empty list is an error: nobody can tell whether it means none or any.
+    #[cold]
     pub(super) fn some_items(&self, cure: &str) -> Vec<Node<'j>> {
         let items = self.items();
         if items.is_empty() {
@@ -245,6 +264,7 @@ impl<'j> Node<'j> {
     }
 
     /// The elements of what must be a list.
+    #[cold]
     pub(super) fn list(&self) -> Vec<Node<'j>> {
         match self.value {
             Json::Array(_) => self.items(),
@@ -257,6 +277,7 @@ impl<'j> Node<'j> {
     }
 
     /// Text, empty or not.
+    #[cold]
     pub(super) fn any_text(&self) -> Option<&'j str> {
         match self.value {
             Json::Str(text) => Some(text),
@@ -272,6 +293,7 @@ impl<'j> Node<'j> {
     }
 
     /// Text that is not empty.
+    #[cold]
     pub(super) fn text(&self) -> Option<&'j str> {
         let text = self.any_text()?;
         if text.is_empty() {
@@ -282,6 +304,7 @@ impl<'j> Node<'j> {
     }
 
     /// `true` or `false`; a mistake counts as `false`.
+    #[cold]
     pub(super) fn flag(&self) -> bool {
         match self.value {
             Json::Bool(flag) => *flag,
@@ -295,6 +318,7 @@ impl<'j> Node<'j> {
 
 impl<'j> Fields<'j> {
     /// The field of this name; `None` if it is absent or null.
+    #[cold]
     pub(super) fn get(&self, name: &str) -> Option<Node<'j>> {
         let (name, value) = self.members.iter().find(|(n, _)| n == name)?;
         let node = self.node.child(self.place.as_ref(), Step::Member(name), value);
@@ -302,6 +326,7 @@ impl<'j> Fields<'j> {
     }
 
     /// As [`Fields::get`] for a field that is neither list nor object, where some hosts write `{}` for null.
+    #[cold]
     pub(super) fn scalar(&self, name: &str) -> Option<Node<'j>> {
         let node = self.get(name)?;
         let says_nothing = matches!(node.value, Json::Object(members) if members.is_empty());
@@ -312,16 +337,19 @@ impl<'j> Fields<'j> {
     }
 
     /// Whether the field of this name says `true`.
+    #[cold]
     pub(super) fn flag(&self, name: &str) -> bool {
         self.scalar(name).is_some_and(|node| node.flag())
     }
 
     /// Whether no field says anything.
+    #[cold]
     pub(super) fn is_empty(&self) -> bool {
         self.members.iter().all(|(_, value)| matches!(value, Json::Null))
     }
 
     /// Refuses a field that is written without a value.
+    #[cold]
     pub(super) fn refuse_null(&self, name: &str) {
         if let Some((name, value)) = self.members.iter().find(|(n, value)| n == name && *value == Json::Null) {
             self.node.child(self.place.as_ref(), Step::Member(name), value).no_value();
@@ -329,6 +357,7 @@ impl<'j> Fields<'j> {
     }
 
     /// Refuses fields that are part of the language, but not of this version.
+    #[cold]
     pub(super) fn later(&self, fields: &[(&str, &str)]) {
         for (name, what) in fields {
             if let Some(node) = self.get(name) {

@@ -12,11 +12,13 @@ use crate::time::{Time, parse_duration};
 pub(super) const RESERVED: [&str; 7] = ["issuers", "clients", "users", "public", "any", "all", "optional"];
 
 /// Whether a name is one: letters, digits, `_` and `-`.
+#[cold]
 pub(super) fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 /// Checks the name of an issuer or client.
+#[cold]
 pub(super) fn check_name(name: &str, node: &Node<'_>) {
     check_label(name, node);
     if RESERVED.contains(&name) {
@@ -25,6 +27,7 @@ pub(super) fn check_name(name: &str, node: &Node<'_>) {
 }
 
 /// Checks the name of a route, which stands in metrics only.
+#[cold]
 pub(super) fn check_label(name: &str, node: &Node<'_>) {
     if !is_name(name) {
         node.error("a name is 1 to 64 letters, digits, _ and -");
@@ -32,11 +35,13 @@ pub(super) fn check_label(name: &str, node: &Node<'_>) {
 }
 
 /// Whether a text is a token (RFC 9110 section 5.6.2), as names of headers, cookies and methods are.
+#[cold]
 pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.len() <= 256 && text.bytes().all(is_token_octet)
 }
 
 /// The name of a header, in lower case.
+#[cold]
 pub(super) fn header_name(name: &str, node: &Node<'_>) -> Option<String> {
     if is_token(name) {
         return Some(name.to_ascii_lowercase());
@@ -50,6 +55,7 @@ pub(super) fn header_name(name: &str, node: &Node<'_>) -> Option<String> {
 }
 
 /// A duration in milliseconds.
+#[cold]
 pub(super) fn duration(node: &Node<'_>) -> Option<i64> {
     const FORM: &str = "write \"30s\", \"10m\", \"24h\" or \"7d\"";
     match node.value() {
@@ -64,6 +70,7 @@ pub(super) fn duration(node: &Node<'_>) -> Option<i64> {
 }
 
 /// A point in time.
+#[cold]
 pub(super) fn time(node: &Node<'_>) -> Option<Time> {
     let text = node.text()?;
     let time = Time::parse(text);
@@ -74,6 +81,7 @@ pub(super) fn time(node: &Node<'_>) -> Option<Time> {
 }
 
 /// One of these words; what it stands for.
+#[cold]
 pub(super) fn one_of<T: Copy>(node: &Node<'_>, what: &str, choices: &[(&'static str, T)]) -> Option<T> {
     let word = node.text()?;
     let choice = choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice);
@@ -89,6 +97,7 @@ pub(super) fn one_of<T: Copy>(node: &Node<'_>, what: &str, choices: &[(&'static 
 }
 
 /// Blocks of addresses.
+#[cold]
 pub(super) fn blocks(items: &[Node<'_>]) -> Vec<Cidr> {
     let read = |item: &Node<'_>| {
         let text = item.text()?;
@@ -98,11 +107,13 @@ pub(super) fn blocks(items: &[Node<'_>]) -> Vec<Cidr> {
 }
 
 /// Texts that are not empty.
+#[cold]
 pub(super) fn texts(items: &[Node<'_>]) -> Vec<String> {
     items.iter().filter_map(|item| item.text().map(String::from)).collect()
 }
 
 /// Scope names: text without white space and quotes (RFC 6749 section 3.3).
+#[cold]
 pub(super) fn scopes(items: &[Node<'_>]) -> Vec<String> {
     let scope = |item: &Node<'_>| {
         let text = item.text()?;
@@ -121,6 +132,7 @@ pub(super) fn scopes(items: &[Node<'_>]) -> Vec<String> {
 
 /// The value with whole floating-point numbers as integers, all the way down: hosts that pass a policy
 /// through such numbers turn 3 into 3.0.
+#[cold]
 pub(super) fn whole_numbers(value: Json<'_>) -> Json<'_> {
     match value {
         Json::Float(number) => whole(number).map_or(Json::Float(number), Json::Int),
@@ -133,6 +145,7 @@ pub(super) fn whole_numbers(value: Json<'_>) -> Json<'_> {
 }
 
 /// The integer that a floating-point number stands for, if it stands for one exactly.
+#[cold]
 fn whole(number: f64) -> Option<i128> {
     if number.fract() == 0.0 && number.abs() <= MAX_EXACT { format!("{number:.0}").parse().ok() } else { None }
 }
