@@ -5,6 +5,7 @@ use crate::edit::Edits;
 use crate::identity::Identity;
 use crate::jwks::record::Want;
 use crate::policy::Policy;
+use crate::reply::Reply;
 use crate::route::Route;
 
 /// What is to be done with a request.
@@ -54,6 +55,8 @@ pub enum Verdict {
     Report(Denial),
     /// It is refused.
     Deny(Denial),
+    /// The filter answers it by itself, and well.
+    Serve(Reply),
 }
 
 /// A refusal, with what its challenge needs.
@@ -91,19 +94,20 @@ impl Shown {
 }
 
 impl Verdict {
-    /// The word in metrics and filter state: `allow`, `report` or `deny`.
+    /// The word in metrics and filter state: `allow`, `report`, `deny` or `serve`.
     pub const fn word(&self) -> &'static str {
         match self {
             Verdict::Allow => "allow",
             Verdict::Report(_) => "report",
             Verdict::Deny(_) => "deny",
+            Verdict::Serve(_) => "serve",
         }
     }
 
     /// Why the request is, or would be, refused.
     pub const fn reason(&self) -> Option<Reason> {
         match self {
-            Verdict::Allow => None,
+            Verdict::Allow | Verdict::Serve(_) => None,
             Verdict::Report(denial) | Verdict::Deny(denial) => Some(denial.reason),
         }
     }

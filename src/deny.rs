@@ -1,5 +1,8 @@
 //! Why a request is refused: the closed list of reasons, and what the caller is told of each.
 
+use crate::answer::Custom;
+use crate::login::Login;
+
 /// How refusals look to the caller.
 #[derive(Clone, Debug)]
 pub struct DenyStyle {
@@ -9,6 +12,32 @@ pub struct DenyStyle {
     pub realm: String,
     /// Whether the reason itself is shown in place of its coarse code; for development.
     pub show_reason: bool,
+    /// Answers of the operator's own.
+    pub custom: Vec<Custom>,
+    /// Where browsers are sent.
+    pub login: Option<Login>,
+    /// Where the metadata of the resource stand, for challenges (RFC 9728 section 5.1).
+    pub metadata: Option<String>,
+}
+
+impl DenyStyle {
+    /// What is said where there is no policy.
+    pub fn bare() -> Self {
+        Self {
+            body: Body::Problem,
+            realm: String::new(),
+            show_reason: false,
+            custom: Vec::new(),
+            login: None,
+            metadata: None,
+        }
+    }
+
+    /// The operator's own answer for a reason, else for its code.
+    pub fn custom(&self, reason: Reason) -> Option<&Custom> {
+        let of = |word: &str| self.custom.iter().find(|custom| custom.word == word);
+        of(reason.word()).or_else(|| of(reason.code().word()))
+    }
 }
 
 /// The form of a refusal's body.
@@ -141,6 +170,18 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code there is.
+    pub const ALL: [Code; 8] = [
+        Code::CredentialMissing,
+        Code::InvalidRequest,
+        Code::InvalidToken,
+        Code::TokenExpired,
+        Code::InvalidKey,
+        Code::InsufficientScope,
+        Code::Forbidden,
+        Code::TemporarilyUnavailable,
+    ];
+
     /// The word in the body.
     pub const fn word(self) -> &'static str {
         match self {

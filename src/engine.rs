@@ -17,6 +17,7 @@ use crate::jose;
 use crate::means::Means;
 use crate::path::NormalPath;
 use crate::policy::{Mode, Policy, Routing};
+use crate::reply::Reply;
 use crate::route::{self, Route, Target};
 use crate::rule::{Requirement, Rule};
 use crate::time::Time;
@@ -48,6 +49,20 @@ pub fn decide<'a>(
         scopes: Vec::new(),
         edits: Edits::strip(&policy.upstream, head),
     };
+    if let Some(resource) = policy.resource.as_ref().filter(|resource| !unknown && resource.is_asked(head)) {
+        case.trace.step(|| String::from("the request asks for the metadata of the resource"));
+        let verdict = Verdict::Serve(Reply::metadata(resource));
+        let (route, shown) = (None, Shown::default());
+        return Decision {
+            policy,
+            verdict,
+            route,
+            identities: Vec::new(),
+            edits: Edits::default(),
+            shown,
+            wants: None,
+        };
+    }
     let outcome = if unknown { Err(case.disown()) } else { case.judge() };
     let (route, shown, wants) = (case.route, case.shown, case.wants.take());
     let decision = |verdict, identities, edits| Decision { policy, verdict, route, identities, edits, shown, wants };

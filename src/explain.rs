@@ -20,7 +20,7 @@ use crate::time::Time;
 /// A decision with everything that led to it.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// `allow`, `deny`, or `report` for a refusal that is only reported.
+    /// `allow`, `deny`, `serve` for what the filter answers by itself, or `report` for a refusal that is only reported.
     pub decision: &'static str,
     /// The status of the refusal, or 200.
     pub status: u16,
@@ -87,9 +87,11 @@ pub fn explain_with(policy: &Policy, around: &Circumstances<'_>, head: &Head<'_>
         steps = vec![format!("issuer `{}` is asked about the token: {}", asked.name, outcome.word())];
         decision = engine::decide(policy, head, now, &mut means, &mut steps);
     }
-    let asked = Asked { id: head.first("x-request-id"), grpc: head.first("content-type").is_some_and(is_grpc) };
+    let grpc = head.first("content-type").is_some_and(is_grpc);
+    let asked = Asked { id: head.first("x-request-id"), grpc, head: Some(head) };
     let reply = match &decision.verdict {
-        Verdict::Deny(denial) => Some(Reply::new(denial, decision.policy.deny_style(), asked)),
+        Verdict::Deny(denial) => Some(Reply::new(denial, decision.policy, asked)),
+        Verdict::Serve(reply) => Some(reply.clone()),
         Verdict::Allow | Verdict::Report(_) => None,
     };
     let edits = decision.edits;
@@ -120,7 +122,7 @@ impl Explanation {
         let set = self.set.iter().map(|(name, value)| (name.clone().into(), text(value)));
         let mut members = vec![
             ("id".into(), id),
-            ("decision".into(), text(if self.reply.is_some() { "deny" } else { "allow" })),
+            ("decision".into(), text(if self.decision == "report" { "allow" } else { self.decision })),
             ("status".into(), Json::Int(i128::from(self.status))),
             ("reason".into(), optional(self.reason)),
             ("route".into(), optional(self.route.as_deref())),

@@ -23,12 +23,14 @@
     )
 )]
 
+pub mod answer;
 pub mod cache;
 pub mod cidr;
 pub mod claims;
 pub mod condition;
 pub mod conditions;
 pub mod config;
+pub mod cors;
 pub mod credential;
 pub mod decision;
 pub mod deny;
@@ -41,6 +43,7 @@ pub mod identity;
 pub mod jose;
 pub mod json;
 pub mod jwks;
+pub mod login;
 pub mod means;
 pub mod path;
 pub mod peer;
@@ -48,6 +51,7 @@ pub mod percent;
 pub mod policy;
 pub mod redact;
 pub mod reply;
+pub mod resource;
 pub mod revoke;
 pub mod route;
 pub mod rule;

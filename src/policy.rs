@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::cache::CacheSize;
+use crate::cors::Cors;
 use crate::credential::key::Clients;
 use crate::credential::{Location, Read};
 use crate::deny::DenyStyle;
 use crate::jose::issuer::Issuers;
+use crate::resource::Resource;
 use crate::revoke::Revoked;
 use crate::route::Route;
 use crate::rule::Rule;
@@ -29,6 +31,10 @@ pub struct Policy {
     pub(crate) upstream: Upstream,
     pub(crate) revoked: Rc<Revoked>,
     pub(crate) deny: DenyStyle,
+    /// Which origins may read our answers.
+    pub(crate) cors: Option<Cors>,
+    /// The resource whose metadata are served.
+    pub(crate) resource: Option<Resource>,
     pub(crate) cache: CacheSize,
     /// How many proxies of ours stand before the host.
     pub(crate) hops: usize,
@@ -173,6 +179,12 @@ impl Policy {
         }
         names.extend(routes.iter().flat_map(|route| &route.headers).map(|header| header.name.as_str()));
         names.extend(self.rules().flat_map(Rule::headers));
+        if self.cors.is_some() {
+            names.push("origin");
+        }
+        if self.deny.login.is_some() {
+            names.extend(["accept", "sec-fetch-mode", "x-requested-with"]);
+        }
         if self.hops > 0 {
             names.push(crate::forwarded::NAME);
         }

@@ -1,10 +1,16 @@
 //! The answer to a refused caller: status, challenges (RFC 9110 section 11.6.1, RFC 6750 section 3) and body.
 
+use std::borrow::Cow;
+
+use crate::answer::{Custom, Escape, Values, fill};
 use crate::decision::Denial;
 use crate::deny::{Body, Code, DenyStyle, Reason};
+use crate::head::Head;
 use crate::json::write_text;
+use crate::policy::Policy;
+use crate::resource::Resource;
 
-/// When to try again while keys cannot be had, in seconds (RFC 9110 section 10.2.3): after the next attempt,
+/// When to try again while something cannot be had, in seconds (RFC 9110 section 10.2.3): after the next attempt,
 /// mostly.
 const RETRY_AFTER: &str = "5";
 
@@ -14,7 +20,7 @@ pub struct Reply {
     /// The HTTP status.
     pub status: u16,
     /// Header names in lower case, and values.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body; never empty.
     pub body: String,
     /// For gRPC calls, the status that stands in for the HTTP status.
@@ -30,34 +36,108 @@ pub struct Asked<'r> {
     pub id: Option<&'r [u8]>,
     /// Whether it is a gRPC call.
     pub grpc: bool,
+    /// Its head, if there is one that can be read.
+    pub head: Option<&'r Head<'r>>,
 }
 
 impl Reply {
-    /// The answer to a denial.
-    pub fn new(denial: &Denial, style: &DenyStyle, asked: Asked<'_>) -> Self {
+    /// The answer to a denial, in the way of a policy.
+    pub fn new(denial: &Denial, policy: &Policy, asked: Asked<'_>) -> Self {
+        let mut reply = Self::plain(denial, policy.deny_style(), asked);
+        let Some(head) = asked.head else {
+            return reply;
+        };
+        let login = policy.deny_style().login.as_ref().filter(|_| !asked.grpc);
+        if let Some(place) = login.and_then(|login| login.redirect(denial.reason.code(), head, policy.read())) {
+            reply.send_to(place);
+        }
+        if let Some(cors) = &policy.cors {
+            reply.headers.extend(cors.headers(head).into_iter().map(own));
+        }
+        reply
+    }
+
+    /// The answer to a denial, in a style.
+    pub fn plain(denial: &Denial, style: &DenyStyle, asked: Asked<'_>) -> Self {
         let code = denial.reason.code();
         let word = if style.show_reason { denial.reason.word() } else { code.word() };
-        let (content_type, body) = match style.body {
+        let custom = style.custom(denial.reason);
+        let of = |field: fn(&Custom) -> Option<&String>, ours| custom.and_then(field).map_or(ours, String::as_str);
+        let values = Values {
+            code: word,
+            title: of(|custom| custom.title.as_ref(), code.title()),
+            message: of(|custom| custom.message.as_ref(), code.message()),
+            status: custom.and_then(|custom| custom.status).unwrap_or_else(|| code.status()),
+            id: asked.id.and_then(plain_id).unwrap_or_default(),
+            realm: &style.realm,
+        };
+        let body = custom.and_then(|custom| custom.body.as_ref());
+        let (content_type, body) = match (style.body, body) {
             // The body becomes `grpc-message`, which people read.
-            _ if asked.grpc => ("text/plain", String::from(code.message())),
-            Body::Problem => ("application/problem+json", problem(code, word, asked.id)),
-            Body::Json => ("application/json", json(word, code.message())),
-            Body::Text => ("text/plain", format!("{}\n", if style.show_reason { word } else { code.message() })),
+            _ if asked.grpc => ("text/plain", String::from(values.message)),
+            (_, Some(body)) => {
+                (body.content_type.as_str(), fill(&body.pieces, &values, Escape::of(&body.content_type)))
+            }
+            (Body::Problem, None) => ("application/problem+json", problem(&values)),
+            (Body::Json, None) => ("application/json", json(&values)),
+            (Body::Text, None) => {
+                ("text/plain", format!("{}\n", if style.show_reason { word } else { values.message }))
+            }
         };
         let mut headers =
-            vec![("content-type", String::from(content_type)), ("cache-control", String::from("no-store"))];
-        headers.extend(challenges(denial, style).into_iter().map(|challenge| ("www-authenticate", challenge)));
+            vec![own(("content-type", String::from(content_type))), own(("cache-control", "no-store".into()))];
+        // An answer that hides what it is about does not tell how to authenticate either.
+        if matches!(values.status, 400 | 401 | 403) {
+            headers.extend(challenges(denial, style).into_iter().map(|value| own(("www-authenticate", value))));
+        }
         if matches!(denial.reason, Reason::KeysUnavailable | Reason::IssuerUnavailable) {
-            headers.push(("retry-after", String::from(RETRY_AFTER)));
+            headers.push(own(("retry-after", String::from(RETRY_AFTER))));
+        }
+        for (name, pieces) in custom.iter().flat_map(|custom| &custom.headers) {
+            headers.retain(|(other, _)| other != name);
+            headers.push((Cow::Owned(name.clone()), fill(pieces, &values, Escape::Plain)));
         }
         Self {
-            status: code.status(),
+            status: values.status,
             headers,
             body,
             grpc_status: asked.grpc.then_some(code.grpc_status()),
             details: format!("gatekey{{{}}}", denial.reason.word()),
         }
     }
+
+    /// The metadata of a resource, which anybody may read.
+    pub fn metadata(resource: &Resource) -> Self {
+        let headers = [
+            ("content-type", "application/json"),
+            ("cache-control", "public, max-age=3600"),
+            ("access-control-allow-origin", "*"),
+            ("access-control-allow-methods", "GET, HEAD, OPTIONS"),
+            ("access-control-allow-headers", "*"),
+        ];
+        Self {
+            status: 200,
+            headers: headers.map(|(name, value)| own((name, String::from(value)))).to_vec(),
+            body: resource.document.clone(),
+            grpc_status: None,
+            details: String::from("gatekey_metadata"),
+        }
+    }
+
+    /// Makes this a redirect for a browser.
+    fn send_to(&mut self, place: String) {
+        self.status = 302;
+        self.headers.retain(|(name, _)| !matches!(name.as_ref(), "www-authenticate" | "content-type"));
+        self.headers.push(own(("content-type", String::from("text/plain"))));
+        self.headers.push(own(("location", place)));
+        self.headers.push(own(("vary", String::from("Accept"))));
+        self.body = String::from("You are sent to the login page\n");
+    }
+}
+
+/// A header of our own.
+fn own((name, value): (&'static str, String)) -> (Cow<'static, str>, String) {
+    (Cow::Borrowed(name), value)
 }
 
 /// Whether a content type is that of gRPC calls.
@@ -69,24 +149,26 @@ pub fn is_grpc(content_type: &[u8]) -> bool {
     }
 }
 
-fn problem(code: Code, word: &str, id: Option<&[u8]>) -> String {
-    let mut text = format!(
-        "{{\"type\":\"urn:gatekey:error:{word}\",\"title\":\"{}\",\"status\":{},\"detail\":\"{}\",\"code\":\"{word}\"",
-        code.title(),
-        code.status(),
-        code.message(),
-    );
-    if let Some(id) = id.and_then(plain_id) {
+fn problem(values: &Values<'_>) -> String {
+    let mut text = format!("{{\"type\":\"urn:gatekey:error:{}\",\"title\":", values.code);
+    // Writing into a String cannot fail.
+    let _ = write_text(values.title, &mut text);
+    text.push_str(&format!(",\"status\":{},\"detail\":", values.status));
+    let _ = write_text(values.message, &mut text);
+    text.push_str(&format!(",\"code\":\"{}\"", values.code));
+    if !values.id.is_empty() {
         text.push_str(",\"instance\":");
-        // Writing into a String cannot fail.
-        let _ = write_text(id, &mut text);
+        let _ = write_text(values.id, &mut text);
     }
     text.push_str("}\n");
     text
 }
 
-fn json(word: &str, message: &str) -> String {
-    format!("{{\"code\":\"{word}\",\"message\":\"{message}\"}}\n")
+fn json(values: &Values<'_>) -> String {
+    let mut text = format!("{{\"code\":\"{}\",\"message\":", values.code);
+    let _ = write_text(values.message, &mut text);
+    text.push_str("}\n");
+    text
 }
 
 /// A request id as a host makes it. Anything else might be a caller's, and is not echoed.
@@ -98,7 +180,10 @@ fn plain_id(id: &[u8]) -> Option<&str> {
 
 fn challenges(denial: &Denial, style: &DenyStyle) -> Vec<String> {
     let code = denial.reason.code();
-    let bearer = format!("Bearer realm=\"{}\"", style.realm);
+    let mut bearer = format!("Bearer realm=\"{}\"", style.realm);
+    if let Some(address) = &style.metadata {
+        bearer.push_str(&format!(", resource_metadata=\"{address}\""));
+    }
     let key = format!("ApiKey realm=\"{}\"", style.realm);
     let with_error = |challenge: String, error: &str| {
         format!("{challenge}, error=\"{error}\", error_description=\"{}\"", code.message())

@@ -174,11 +174,11 @@ fn counters(trace: &mut Trace) -> Result<(), String> {
     let label =
         |name: &str| trace.label(name).map(str::to_owned).ok_or_else(|| format!("no label {name} in {requests:?}"));
     let (result, reason, route) = (label("result")?, label("reason")?, label("route")?);
-    if (result == "deny") != (trace.end == End::Replied) {
+    if matches!(result.as_str(), "deny" | "serve") != (trace.end == End::Replied) {
         return Err(format!("counted as {result}, but the request was {:?}", trace.end));
     }
     let reason = (reason != "none").then_some(reason);
-    if trace.end == End::Replied && reason != trace.outcome.reason {
+    if result == "deny" && reason != trace.outcome.reason {
         return Err(format!("counted as {reason:?}, response details say {:?}", trace.outcome.reason));
     }
     for (name, value) in &trace.states {

@@ -3,12 +3,14 @@
 use super::fields::DENY;
 use super::node::Node;
 use super::value::one_of;
+use super::{answers, login};
 use crate::deny::{Body, DenyStyle};
 
 /// Reads how refusals look.
 pub(super) fn read(node: Option<&Node<'_>>) -> DenyStyle {
     let fields = node.and_then(|node| node.fields(DENY));
     let field = |name: &str| fields.as_ref().and_then(|fields| fields.scalar(name));
+    let section = |name: &str| fields.as_ref().and_then(|fields| fields.get(name));
     let bodies = [("problem", Body::Problem), ("json", Body::Json), ("text", Body::Text)];
     let body = field("body").and_then(|node| one_of(&node, "body", &bodies));
     let realm = field("realm").and_then(|node| realm(&node));
@@ -20,6 +22,9 @@ pub(super) fn read(node: Option<&Node<'_>>) -> DenyStyle {
         show
     });
     DenyStyle {
+        custom: section("answers").map(|node| answers::read(&node)).unwrap_or_default(),
+        login: section("login").and_then(|node| login::read(&node)),
+        metadata: None,
         body: body.unwrap_or(Body::Problem),
         realm: realm.unwrap_or_else(|| String::from("gatekey")),
         show_reason,

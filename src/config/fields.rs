@@ -16,9 +16,11 @@ pub(super) const POLICY: &[&str] = &[
     "preflight",
     "cache",
     "forwarded",
+    "cors",
+    "resource",
 ];
 /// Of a policy by name.
-pub(super) const NAMED: &[&str] = &["mode", "routes", "allow", "upstream", "deny", "preflight"];
+pub(super) const NAMED: &[&str] = &["mode", "routes", "allow", "upstream", "deny", "cors", "resource", "preflight"];
 pub(super) const ISSUER: &[&str] = &[
     "issuer",
     "audience",
@@ -57,7 +59,11 @@ pub(super) const TESTS: &[&str] =
 pub(super) const FORWARDED: &[&str] = &["hops"];
 pub(super) const UPSTREAM: &[&str] = &["set", "strip", "keep_credential", "publish"];
 pub(super) const SET: &[&str] = &["value", "template"];
-pub(super) const DENY: &[&str] = &["body", "realm", "detail"];
+pub(super) const DENY: &[&str] = &["body", "realm", "detail", "answers", "login"];
+pub(super) const ANSWER: &[&str] = &["status", "title", "message", "headers", "body", "content_type"];
+pub(super) const LOGIN: &[&str] = &["url", "return_to", "codes"];
+pub(super) const CORS: &[&str] = &["origins", "credentials", "expose"];
+pub(super) const RESOURCE: &[&str] = &["url", "authorization_servers", "scopes", "name", "documentation"];
 pub(super) const CACHE: &[&str] = &["tokens", "ttl"];
 pub(super) const REVOKED: &[&str] = &["jti", "sub", "client", "from"];
 
@@ -135,6 +141,10 @@ mod tests {
             ("upstream", UPSTREAM, &[]),
             ("set", SET, &[]),
             ("deny", DENY, &[]),
+            ("answer", ANSWER, &[]),
+            ("login", LOGIN, &[]),
+            ("cors", CORS, &[]),
+            ("resource", RESOURCE, &[]),
             ("cache", CACHE, &[]),
             ("revoked", REVOKED, REVOKED_LATER),
         ] {

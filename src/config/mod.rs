@@ -1,9 +1,11 @@
 //! Reads policies: text in, a [`Policy`] or the full list of mistakes out.
 
 mod allow;
+mod answers;
 mod cache;
 mod claims;
 mod clients;
+mod cors;
 mod deny;
 mod digest;
 mod error;
@@ -13,11 +15,13 @@ mod introspect;
 mod issuers;
 mod jwks;
 mod keys;
+mod login;
 mod node;
 mod policies;
 mod reach;
 mod read;
 mod remote;
+mod resource;
 mod revoked;
 mod routes;
 mod secret;

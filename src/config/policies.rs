@@ -7,10 +7,11 @@ use super::allow::{self, Parties};
 use super::fields::NAMED;
 use super::node::{Fields, Node};
 use super::value::{check_label, one_of};
-use super::{deny, routes, upstream};
+use super::{cors, deny, resource, routes, upstream};
 use crate::cache::CacheSize;
 use crate::credential::Read;
 use crate::credential::key::Clients;
+use crate::deny::DenyStyle;
 use crate::jose::issuer::Issuers;
 use crate::policy::{DEFAULT, Mode, Policy, Routing};
 use crate::revoke::Revoked;
@@ -107,6 +108,7 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared) -> Policy {
     };
     let preflight = sections.scalar("preflight").is_some_and(|node| node.flag());
     let upstream = upstream::read(sections.get("upstream").as_ref(), table, &shared.read, preflight);
+    let resource = sections.get("resource").and_then(|node| resource::read(&node, &shared.issuers, &shared.read));
     Policy {
         index: 0,
         name: None,
@@ -118,7 +120,12 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared) -> Policy {
         routing,
         upstream,
         revoked: Rc::clone(&shared.revoked),
-        deny: deny::read(sections.get("deny").as_ref()),
+        deny: DenyStyle {
+            metadata: resource.as_ref().map(|resource| resource.address.clone()),
+            ..deny::read(sections.get("deny").as_ref())
+        },
+        cors: sections.get("cors").and_then(|node| cors::read(&node)),
+        resource,
         cache: shared.cache,
         hops: shared.hops,
         preflight,

@@ -8,7 +8,7 @@ use super::host::{self, HeadOctets};
 use super::plugin::Plugin;
 use super::vm::Action;
 use crate::decision::{Decision, Denial, Verdict, Wish};
-use crate::deny::{Body, DenyStyle, Reason};
+use crate::deny::{DenyStyle, Reason};
 use crate::edit::Edits;
 use crate::head::{Head, parse_map};
 use crate::jwks::record::Want;
@@ -122,6 +122,10 @@ impl Plugin {
                 self.edit(&decision.edits)?;
                 Ok(Stand::Passed)
             }
+            Verdict::Serve(reply) => {
+                host::answer(reply);
+                Ok(Stand::Answered)
+            }
             Verdict::Deny(denial) => {
                 self.deny(decision.policy, denial, head);
                 Ok(Stand::Answered)
@@ -145,9 +149,10 @@ impl Plugin {
         let id = self.host.request_id();
         let asked = Asked {
             id: id.as_deref().or_else(|| head.first("x-request-id")),
+            head: Some(head),
             grpc: self.host.speaks_grpc() && head.first("content-type").is_some_and(is_grpc),
         };
-        host::answer(&Reply::new(denial, policy.deny_style(), asked));
+        host::answer(&Reply::new(denial, policy, asked));
     }
 
     /// Tells other filters and logs who the caller is and how the decision went.
@@ -189,8 +194,8 @@ impl Plugin {
 
 /// Refuses a request that could not be decided: no policy, or a host that did not do its part.
 fn refuse_unheard(plugin: Option<&Plugin>) {
-    let plain = DenyStyle { body: Body::Problem, realm: String::new(), show_reason: false };
+    let plain = DenyStyle::bare();
     let denial = Denial { reason: Reason::Internal, takes_token: false, takes_key: false, scopes: Vec::new() };
     let style = plugin.map_or(&plain, |plugin| plugin.policy.deny_style());
-    host::answer(&Reply::new(&denial, style, Asked::default()));
+    host::answer(&Reply::plain(&denial, style, Asked::default()));
 }

@@ -383,19 +383,20 @@ fn lines_to_crlf(raw: &[u8]) -> Vec<u8> {
 
 fn expect(text: ExpectText, tokens: &BTreeMap<String, String>) -> Result<Expect, String> {
     let refused = match text.decision.as_str() {
-        "allow" => false,
+        "allow" | "serve" => false,
         "deny" | "report" => true,
-        other => return Err(format!("decision {other}: allow, deny or report")),
+        other => return Err(format!("decision {other}: allow, deny, serve or report")),
     };
     if refused != text.reason.is_some() {
         return Err("`reason` goes with deny and report, and only with them".into());
     }
     let told = text.challenge.is_some() || text.code.is_some() || text.grpc_status.is_some();
-    if text.decision != "deny" && (told || !text.response.0.is_empty() || !text.body_contains.is_empty()) {
-        return Err("what the caller is told can only be asked of a deny".into());
+    let answered = matches!(text.decision.as_str(), "deny" | "serve");
+    if !answered && (told || !text.response.0.is_empty() || !text.body_contains.is_empty()) {
+        return Err("what the caller is told can only be asked of a deny or serve".into());
     }
-    if text.decision == "deny" && !text.upstream.0.is_empty() {
-        return Err("after a deny there is no upstream to look at".into());
+    if answered && !text.upstream.0.is_empty() {
+        return Err("after a deny or serve there is no upstream to look at".into());
     }
     Ok(Expect {
         decision: text.decision,

@@ -487,7 +487,8 @@ impl Vm {
             (_, Some(reply)) => {
                 let (status, headers, body) = host.abilities.response(host, &reply);
                 check_reply(host, &reply, &headers, &body);
-                outcome.decision = Some("deny".to_owned());
+                let served = reply.details == METADATA;
+                outcome.decision = Some(if served { "serve" } else { "deny" }.to_owned());
                 outcome.status = status;
                 outcome.reason = reason(&reply);
                 outcome.response = text(headers);
@@ -504,6 +505,9 @@ impl Vm {
     }
 }
 
+/// What the host is told where the module does not refuse.
+const METADATA: &[u8] = b"gatekey_metadata";
+
 /// The reason in `gatekey{REASON}`.
 fn reason(reply: &Reply) -> Option<String> {
     let details = std::str::from_utf8(&reply.details).ok()?;
@@ -513,7 +517,7 @@ fn reason(reply: &Reply) -> Option<String> {
 /// Both hosts need a body, a content type and details of our form.
 fn check_reply(host: &mut Host, reply: &Reply, headers: &Pairs, body: &[u8]) {
     let grpc = headers.iter().any(|(name, _)| name == b"grpc-status");
-    if reason(reply).is_none() {
+    if reason(reply).is_none() && reply.details != METADATA {
         host.wrongs
             .push(format!("response details are not gatekey{{REASON}}: {:?}", String::from_utf8_lossy(&reply.details)));
     }
