@@ -1,9 +1,16 @@
 //! The result of deciding: allowed or refused, for whom, by which route, and with which edits.
 
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use crate::credential::Kinds;
 use crate::deny::Reason;
 use crate::edit::Edits;
 use crate::identity::Identity;
 use crate::jwks::record::Want;
+use crate::password::Work;
+use crate::password::ledger::PairDigest;
 use crate::policy::Policy;
 use crate::reply::Reply;
 use crate::route::Route;
@@ -22,7 +29,7 @@ pub struct Decision<'a> {
     /// What must change on the way to the service. On refusal they are not used.
     pub edits: Edits,
     /// Which kinds of credential were shown, good or bad.
-    pub shown: Shown,
+    pub shown: Kinds,
     /// What might turn a refusal into something else, if it could be had.
     pub wants: Option<Wish>,
 }
@@ -44,6 +51,36 @@ pub enum Wish {
         /// The token as it was shown. Whoever takes it must not tell it to anybody else.
         token: Vec<u8>,
     },
+    /// Whether a password is the right one.
+    Password(Rc<Question>),
+}
+
+/// A password that is to be checked.
+pub struct Question {
+    /// The user that is named.
+    pub user: String,
+    /// Where the request comes from.
+    pub source: Option<IpAddr>,
+    /// The work; whatever comes of it, the password of somebody unknown is wrong.
+    pub work: Cell<Option<Work>>,
+    /// Whether there is such a user.
+    pub known: bool,
+    /// Stands for the pair and what it is checked against.
+    pub digest: PairDigest,
+}
+
+impl PartialEq for Question {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
+impl Eq for Question {}
+
+impl std::fmt::Debug for Question {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// Whether a request passes.
@@ -64,33 +101,10 @@ pub enum Verdict {
 pub struct Denial {
     /// Why.
     pub reason: Reason,
-    /// Whether the route takes tokens.
-    pub takes_token: bool,
-    /// Whether the route takes keys.
-    pub takes_key: bool,
+    /// The kinds of credential that the route takes.
+    pub takes: Kinds,
     /// The scopes that the route asks for, if they were missing.
     pub scopes: Vec<String>,
-}
-
-/// Which kinds of credential a request showed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shown {
-    /// A token.
-    pub token: bool,
-    /// An API key.
-    pub key: bool,
-}
-
-impl Shown {
-    /// The word in metrics: `none`, `jwt`, `key` or `jwt+key`.
-    pub const fn word(self) -> &'static str {
-        match (self.token, self.key) {
-            (false, false) => "none",
-            (true, false) => "jwt",
-            (false, true) => "key",
-            (true, true) => "jwt+key",
-        }
-    }
 }
 
 impl Verdict {

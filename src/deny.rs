@@ -124,6 +124,12 @@ reasons! {
     KeyExpired "key_expired" => InvalidKey,
     /// The client is on the revocation list.
     KeyRevoked "key_revoked" => InvalidKey,
+    /// No user has this password.
+    PasswordInvalid "password_invalid" => InvalidPassword,
+    /// This user, or this source, has shown too many wrong passwords to try another now.
+    TooManyFailures "too_many_failures" => TooManyRequests,
+    /// More passwords are to be checked than can be.
+    PasswordsBusy "passwords_busy" => TemporarilyUnavailable,
     /// None of the roles that the route asks for.
     RoleMissing "role_missing" => Forbidden,
     /// Not all of the scopes that the route asks for.
@@ -161,6 +167,10 @@ pub enum Code {
     TokenExpired,
     /// Get another key.
     InvalidKey,
+    /// Get the password right.
+    InvalidPassword,
+    /// Try again later, and not that often.
+    TooManyRequests,
     /// Ask for more scope (RFC 6750 section 3.1).
     InsufficientScope,
     /// Another credential would be needed.
@@ -171,12 +181,14 @@ pub enum Code {
 
 impl Code {
     /// Every code there is.
-    pub const ALL: [Code; 8] = [
+    pub const ALL: [Code; 10] = [
         Code::CredentialMissing,
         Code::InvalidRequest,
         Code::InvalidToken,
         Code::TokenExpired,
         Code::InvalidKey,
+        Code::InvalidPassword,
+        Code::TooManyRequests,
         Code::InsufficientScope,
         Code::Forbidden,
         Code::TemporarilyUnavailable,
@@ -190,6 +202,8 @@ impl Code {
             Code::InvalidToken => "invalid_token",
             Code::TokenExpired => "token_expired",
             Code::InvalidKey => "invalid_key",
+            Code::InvalidPassword => "invalid_password",
+            Code::TooManyRequests => "too_many_requests",
             Code::InsufficientScope => "insufficient_scope",
             Code::Forbidden => "forbidden",
             Code::TemporarilyUnavailable => "temporarily_unavailable",
@@ -199,7 +213,12 @@ impl Code {
     /// The HTTP status.
     pub const fn status(self) -> u16 {
         match self {
-            Code::CredentialMissing | Code::InvalidToken | Code::TokenExpired | Code::InvalidKey => 401,
+            Code::CredentialMissing
+            | Code::InvalidToken
+            | Code::TokenExpired
+            | Code::InvalidKey
+            | Code::InvalidPassword => 401,
+            Code::TooManyRequests => 429,
             Code::InvalidRequest => 400,
             Code::InsufficientScope | Code::Forbidden => 403,
             Code::TemporarilyUnavailable => 503,
@@ -224,6 +243,8 @@ impl Code {
             Code::InvalidToken => "Invalid token",
             Code::TokenExpired => "Token expired",
             Code::InvalidKey => "Invalid key",
+            Code::InvalidPassword => "Invalid password",
+            Code::TooManyRequests => "Too many requests",
             Code::InsufficientScope => "Insufficient scope",
             Code::Forbidden => "Forbidden",
             Code::TemporarilyUnavailable => "Temporarily unavailable",
@@ -238,6 +259,8 @@ impl Code {
             Code::InvalidToken => "The token is not valid",
             Code::TokenExpired => "The token has expired",
             Code::InvalidKey => "The API key is not valid",
+            Code::InvalidPassword => "The user name or the password is not valid",
+            Code::TooManyRequests => "There were too many wrong passwords, try again later",
             Code::InsufficientScope => "The credential does not have the scope that this needs",
             Code::Forbidden => "This is not allowed",
             Code::TemporarilyUnavailable => "The request cannot be authenticated now",

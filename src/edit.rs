@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::credential::read::{cookie_pairs, is_named, parameters, query_of};
-use crate::credential::{Location, Read, bearer};
+use crate::credential::{Location, Read, basic, bearer};
 use crate::head::Head;
 use crate::identity::Identity;
 use crate::upstream::{UnfitValue, Upstream, is_spelling, spellings_of};
@@ -73,6 +73,13 @@ impl Edits {
                 Location::Query(name) => self.hide_parameter(name, head),
                 Location::Bearer => {}
             }
+        }
+    }
+
+    /// Removes user and password.
+    pub fn hide_password(&mut self, head: &Head<'_>) {
+        if head.values("authorization").any(basic::is_basic) {
+            self.remove.push(b"authorization".to_vec());
         }
     }
 

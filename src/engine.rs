@@ -1,13 +1,18 @@
 //! Decides: route, credentials, conditions, edits. The heart of gatekey, and a pure function.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use crate::cidr::any_contains;
 use crate::condition::Facts;
 use crate::conditions::Unmet;
+use crate::credential::Kinds;
+use crate::credential::basic::Pair;
+use crate::credential::key::Client;
 use crate::credential::read::{self, Found};
-use crate::decision::{Decision, Denial, Shown, Trace, Verdict, Wish};
+use crate::decision::{Decision, Denial, Question, Trace, Verdict, Wish};
 use crate::deny::Reason;
 use crate::edit::Edits;
 use crate::forwarded;
@@ -15,6 +20,8 @@ use crate::head::Head;
 use crate::identity::Identity;
 use crate::jose;
 use crate::means::Means;
+use crate::password::Work;
+use crate::password::stored::Stored;
 use crate::path::NormalPath;
 use crate::policy::{Mode, Policy, Routing};
 use crate::reply::Reply;
@@ -44,7 +51,7 @@ pub fn decide<'a>(
         means,
         trace,
         route: None,
-        shown: Shown::default(),
+        shown: Kinds::default(),
         wants: None,
         scopes: Vec::new(),
         edits: Edits::strip(&policy.upstream, head),
@@ -52,7 +59,7 @@ pub fn decide<'a>(
     if let Some(resource) = policy.resource.as_ref().filter(|resource| !unknown && resource.is_asked(head)) {
         case.trace.step(|| String::from("the request asks for the metadata of the resource"));
         let verdict = Verdict::Serve(Reply::metadata(resource));
-        let (route, shown) = (None, Shown::default());
+        let (route, shown) = (None, Kinds::default());
         return Decision {
             policy,
             verdict,
@@ -85,7 +92,7 @@ struct Case<'a, 'r, 'm, T> {
     means: &'r mut Means<'m>,
     trace: &'r mut T,
     route: Option<&'a Route>,
-    shown: Shown,
+    shown: Kinds,
     /// What might change the outcome if it could be had.
     wants: Option<Wish>,
     /// The scopes that were missing.
@@ -105,8 +112,11 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
     fn unrouted(&self, reason: Reason) -> Denial {
         Denial {
             reason,
-            takes_token: !self.policy.issuers.is_empty(),
-            takes_key: !self.policy.clients.is_empty(),
+            takes: Kinds {
+                token: !self.policy.issuers.is_empty(),
+                key: !self.policy.clients.is_empty(),
+                password: !self.policy.users.is_empty(),
+            },
             scopes: Vec::new(),
         }
     }
@@ -161,12 +171,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         };
         self.satisfy(requirement, captures).map_err(|reason| {
             self.trace.step(|| format!("refused: {}", reason.word()));
-            Denial {
-                reason,
-                takes_token: requirement.wants_token(),
-                takes_key: requirement.wants_key(),
-                scopes: std::mem::take(&mut self.scopes),
-            }
+            Denial { reason, takes: requirement.wants(), scopes: std::mem::take(&mut self.scopes) }
         })
     }
 
@@ -175,9 +180,10 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         wanted: &'a Requirement,
         captures: &[(&str, Cow<'_, str>)],
     ) -> Result<Vec<Identity<'a>>, Reason> {
-        let found = read::read(&self.policy.read, wanted.wants_token(), wanted.wants_key(), self.head)?;
-        self.shown = Shown { token: found.token.is_some(), key: found.key.is_some() };
-        if self.shown == Shown::default() {
+        let found = read::read(&self.policy.read, wanted.wants(), self.head)?;
+        self.shown =
+            Kinds { token: found.token.is_some(), key: found.key.is_some(), password: found.password.is_some() };
+        if self.shown.is_empty() {
             if wanted.optional {
                 self.trace.step(|| String::from("no credential is shown, and none is needed"));
                 self.hide_credentials();
@@ -221,29 +227,90 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             identities.push(self.verify_token(token)?);
         }
         if let Some(key) = &found.key {
-            let found_client = self.policy.clients.find(key, self.now);
-            // Where both kinds may stand and a token may have any shape, what is nobody's key is a token.
-            if found.either && found.token.is_none() && matches!(found_client, Err(Reason::KeyInvalid)) {
-                self.shown = Shown { token: true, ..Shown::default() };
-                return Ok(vec![self.verify_token(key)?]);
-            }
-            let (index, client) = found_client?;
-            self.trace.step(|| format!("the key is one of client `{}`", client.name));
-            if self.policy.revoked.has_client(Some(&client.name)) {
-                return Err(Reason::KeyRevoked);
-            }
-            if !client.from.is_empty() && !any_contains(&client.from, self.address()) {
-                self.trace.step(|| format!("client `{}` is bound to other addresses", client.name));
-                return Err(Reason::AddressForbidden);
-            }
-            let route = self.route.map(|route| &route.label);
-            if !client.routes.is_empty() && !route.is_some_and(|route| client.routes.contains(route)) {
-                self.trace.step(|| format!("client `{}` is bound to other routes", client.name));
-                return Err(Reason::ClientForbidden);
-            }
-            identities.push(Identity::from_key(index, client));
+            identities.push(self.verify_key(key, found)?);
+        }
+        if let Some(pair) = &found.password {
+            identities.push(self.verify_password(pair)?);
         }
         Ok(identities)
+    }
+
+    fn verify_key(&mut self, key: &[u8], found: &Found<'_>) -> Result<Identity<'a>, Reason> {
+        let policy = self.policy;
+        let (index, client) = match policy.clients.find(key, self.now) {
+            // Where both kinds may stand and a token may have any shape, what is nobody's key is a token.
+            Err(Reason::KeyInvalid) if found.either && found.token.is_none() => {
+                self.shown = Kinds { token: true, key: false, ..self.shown };
+                return self.verify_token(key);
+            }
+            found => found?,
+        };
+        self.trace.step(|| format!("the key is one of client `{}`", client.name));
+        if policy.revoked.has_client(Some(&client.name)) {
+            return Err(Reason::KeyRevoked);
+        }
+        self.check_bounds(client)?;
+        Ok(Identity::from_key(index, client))
+    }
+
+    /// Checks that a client or user calls from where, and what, it may.
+    fn check_bounds(&mut self, client: &Client) -> Result<(), Reason> {
+        if !client.from.is_empty() && !any_contains(&client.from, self.address()) {
+            self.trace.step(|| format!("`{}` is bound to other addresses", client.name));
+            return Err(Reason::AddressForbidden);
+        }
+        let route = self.route.map(|route| &route.label);
+        if !client.routes.is_empty() && !route.is_some_and(|route| client.routes.contains(route)) {
+            self.trace.step(|| format!("`{}` is bound to other routes", client.name));
+            return Err(Reason::ClientForbidden);
+        }
+        Ok(())
+    }
+
+    /// Checks a user's password. Somebody unknown costs as much as a wrong password, and is told the same.
+    fn verify_password(&mut self, pair: &Pair) -> Result<Identity<'a>, Reason> {
+        let policy = self.policy;
+        let found = policy.users.find(pair.user());
+        let stored = found.map(|(_, user)| &user.stored).or_else(|| policy.users.nobody()).ok_or(Reason::Internal)?;
+        let name = pair.user().as_bytes();
+        let digest = self.means.ledger.digest(name, pair.password(), &stored.mark());
+        let verdict = match self.means.ledger.verdict(&digest, self.now) {
+            None => {
+                let known = found.is_some();
+                let source = self.address();
+                let user = String::from(pair.user());
+                self.check_password(Question { user, source, known, digest, work: Cell::default() }, stored, pair)?
+            }
+            verdict => verdict,
+        };
+        match (verdict, found) {
+            (Some(true), Some((index, user))) => {
+                self.trace.step(|| format!("the password is that of user `{}`", user.profile.name));
+                self.check_bounds(&user.profile)?;
+                Ok(Identity::from_password(index, user))
+            }
+            // Nobody has looked into it so far: that says nothing of the password.
+            (None, _) => Err(Reason::PasswordsBusy),
+            _ => Err(Reason::PasswordInvalid),
+        }
+    }
+
+    /// Checks a password of which nothing is known, or says that it is to be checked.
+    fn check_password(&mut self, question: Question, stored: &Stored, pair: &Pair) -> Result<Option<bool>, Reason> {
+        let (user, now) = (question.user.as_bytes(), self.now);
+        if self.means.ledger.is_throttled(user, question.source, now) {
+            self.trace.step(|| String::from("too many wrong passwords were shown"));
+            return Err(Reason::TooManyFailures);
+        }
+        let work = Work::new(stored, pair.password());
+        if !self.means.at_once {
+            question.work.set(Some(work));
+            self.wants = Some(Wish::Password(Rc::new(question)));
+            return Ok(None);
+        }
+        let right = work.finish() && question.known;
+        self.means.ledger.note(question.digest, user, question.source, right, now);
+        Ok(Some(right))
     }
 
     fn verify_token(&mut self, token: &[u8]) -> Result<Identity<'a>, Reason> {
@@ -267,6 +334,9 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
 
     fn hide_credentials(&mut self) {
         if self.policy.hides_credentials() {
+            if !self.policy.users.is_empty() {
+                self.edits.hide_password(self.head);
+            }
             self.edits.hide_credentials(&self.policy.read, self.head);
         }
     }

@@ -12,6 +12,7 @@ use crate::jose::offload::NoOffload;
 use crate::json::Json;
 use crate::jwks::fetch::Answer;
 use crate::means::Means;
+use crate::password::ledger::Ledger;
 use crate::peer::{self, Peer};
 use crate::policy::Policy;
 use crate::reply::{Asked, Reply, is_grpc};
@@ -74,6 +75,8 @@ pub fn explain_with(policy: &Policy, around: &Circumstances<'_>, head: &Head<'_>
     let mut means = Means {
         keyring: around.keyring,
         cache: &mut Cache::new(size, 0),
+        ledger: &mut Ledger::new(b""),
+        at_once: true,
         offload: &NoOffload,
         peer: around.peer,
         chosen: around.chosen.map(str::as_bytes),

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
+use crate::credential::Kind;
 use crate::credential::key::Client;
+use crate::credential::user::User;
 use crate::jose::issuer::{Issuer, Keys};
 use crate::jose::token::Token;
 use crate::json::Json;
@@ -15,6 +17,7 @@ pub struct Identity<'a> {
 enum Source<'a> {
     Token { issuer: &'a Issuer, token: Rc<Token> },
     Key { index: usize, client: &'a Client },
+    Password { index: usize, user: &'a User },
 }
 
 impl<'a> Identity<'a> {
@@ -28,25 +31,36 @@ impl<'a> Identity<'a> {
         Self { source: Source::Key { index, client } }
     }
 
-    /// `jwt`, `opaque` for a token that its issuer was asked about, or `key`.
+    /// The user whose password was shown.
+    pub fn from_password(index: usize, user: &'a User) -> Self {
+        Self { source: Source::Password { index, user } }
+    }
+
+    /// `jwt`, `opaque` for a token that its issuer was asked about, `key`, or `basic`.
     pub fn method(&self) -> &'static str {
         match self.source {
             Source::Token { issuer: Issuer { keys: Keys::Asked(_), .. }, .. } => "opaque",
             Source::Token { .. } => "jwt",
             Source::Key { .. } => "key",
+            Source::Password { .. } => "basic",
         }
     }
 
-    /// Whether this came from a token.
-    pub fn is_token(&self) -> bool {
-        matches!(self.source, Source::Token { .. })
+    /// What was shown.
+    pub fn kind(&self) -> Kind {
+        match self.source {
+            Source::Token { .. } => Kind::Token,
+            Source::Key { .. } => Kind::Key,
+            Source::Password { .. } => Kind::Password,
+        }
     }
 
-    /// The name of the issuer or client in the policy.
+    /// The name of the issuer, client or user in the policy.
     pub fn name(&self) -> &str {
         match &self.source {
             Source::Token { issuer, .. } => &issuer.name,
             Source::Key { client, .. } => &client.name,
+            Source::Password { user, .. } => &user.profile.name,
         }
     }
 
@@ -54,15 +68,23 @@ impl<'a> Identity<'a> {
     pub fn issuer_index(&self) -> Option<usize> {
         match self.source {
             Source::Token { ref token, .. } => Some(token.issuer),
-            Source::Key { .. } => None,
+            Source::Key { .. } | Source::Password { .. } => None,
         }
     }
 
     /// The index of the client, for keys.
     pub fn client_index(&self) -> Option<usize> {
         match self.source {
-            Source::Token { .. } => None,
             Source::Key { index, .. } => Some(index),
+            Source::Token { .. } | Source::Password { .. } => None,
+        }
+    }
+
+    /// The index of the user, for passwords.
+    pub fn user_index(&self) -> Option<usize> {
+        match self.source {
+            Source::Password { index, .. } => Some(index),
+            Source::Token { .. } | Source::Key { .. } => None,
         }
     }
 
@@ -71,12 +93,16 @@ impl<'a> Identity<'a> {
         match &self.source {
             Source::Token { token, .. } => token.claims.json(),
             Source::Key { client, .. } => &client.claims,
+            Source::Password { user, .. } => &user.profile.claims,
         }
     }
 
-    /// The subject, for tokens.
+    /// The subject of a token; the name of a user.
     pub fn sub(&self) -> Option<&str> {
-        self.token_claim("sub")
+        match &self.source {
+            Source::Password { user, .. } => Some(&user.profile.name),
+            _ => self.token_claim("sub"),
+        }
     }
 
     /// The token's id.
@@ -89,6 +115,7 @@ impl<'a> Identity<'a> {
         match &self.source {
             Source::Token { .. } => self.token_claim("client_id").or_else(|| self.token_claim("azp")),
             Source::Key { client, .. } => Some(&client.name),
+            Source::Password { .. } => None,
         }
     }
 
@@ -107,6 +134,7 @@ impl<'a> Identity<'a> {
         match &self.source {
             Source::Token { token, .. } => &token.roles,
             Source::Key { client, .. } => &client.roles,
+            Source::Password { user, .. } => &user.profile.roles,
         }
     }
 
@@ -115,13 +143,14 @@ impl<'a> Identity<'a> {
         match &self.source {
             Source::Token { token, .. } => &token.scopes,
             Source::Key { client, .. } => &client.scopes,
+            Source::Password { user, .. } => &user.profile.scopes,
         }
     }
 
     fn token_claim(&self, name: &str) -> Option<&str> {
         match &self.source {
             Source::Token { token, .. } => token.claims.json().get(name).and_then(Json::as_str),
-            Source::Key { .. } => None,
+            Source::Key { .. } | Source::Password { .. } => None,
         }
     }
 }

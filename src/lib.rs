@@ -45,6 +45,7 @@ pub mod json;
 pub mod jwks;
 pub mod login;
 pub mod means;
+pub mod password;
 pub mod path;
 pub mod peer;
 pub mod percent;

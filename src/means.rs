@@ -3,6 +3,7 @@
 use crate::cache::Cache;
 use crate::jose::keyring::Keyring;
 use crate::jose::offload::Offload;
+use crate::password::ledger::Ledger;
 use crate::peer::Peer;
 
 /// What a decision uses beside the policy and the request head.
@@ -11,6 +12,10 @@ pub struct Means<'m> {
     pub keyring: &'m Keyring,
     /// Tokens that were verified before.
     pub cache: &'m mut Cache,
+    /// Passwords that were checked before.
+    pub ledger: &'m mut Ledger,
+    /// Whether passwords are checked at once; otherwise the decision says what is to be checked.
+    pub at_once: bool,
     /// Somebody who may check signatures faster.
     pub offload: &'m dyn Offload,
     /// The policy that the proxy's route names, where there are policies by name.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::cache::CacheSize;
 use crate::cors::Cors;
 use crate::credential::key::Clients;
+use crate::credential::user::Users;
 use crate::credential::{Location, Read};
 use crate::deny::DenyStyle;
 use crate::jose::issuer::Issuers;
@@ -26,6 +27,7 @@ pub struct Policy {
     pub(crate) mode: Mode,
     pub(crate) issuers: Rc<Issuers>,
     pub(crate) clients: Rc<Clients>,
+    pub(crate) users: Rc<Users>,
     pub(crate) read: Rc<Read>,
     pub(crate) routing: Routing,
     pub(crate) upstream: Upstream,
@@ -114,9 +116,10 @@ impl Policy {
             Location::Cookie(_) => is_spelling(name, "cookie"),
             Location::Query(_) => false,
         };
+        let is_password = || !self.users.is_empty() && is_spelling(name, "authorization");
         let all = || self.all();
         all().any(|policy| policy.owns(name))
-            || (all().any(Self::hides_credentials) && self.read.locations().any(is_credential))
+            || (all().any(Self::hides_credentials) && (self.read.locations().any(is_credential) || is_password()))
     }
 
     /// Whether headers are removed by the beginning of their names, which a host must list them for.
@@ -132,6 +135,11 @@ impl Policy {
     /// Whose tokens are taken.
     pub fn issuers(&self) -> &Issuers {
         &self.issuers
+    }
+
+    /// Who has a password.
+    pub fn users(&self) -> &Users {
+        &self.users
     }
 
     /// How many verified tokens are kept, and how long.
@@ -172,6 +180,9 @@ impl Policy {
                 Location::Cookie(_) => names.push("cookie"),
                 Location::Query(_) => {}
             }
+        }
+        if !self.users.is_empty() {
+            names.push("authorization");
         }
         let routes = self.routes();
         if self.preflight || routes.iter().any(|route| route.preflight) {

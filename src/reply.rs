@@ -7,6 +7,7 @@ use crate::decision::Denial;
 use crate::deny::{Body, Code, DenyStyle, Reason};
 use crate::head::Head;
 use crate::json::write_text;
+use crate::password::throttle::WINDOW;
 use crate::policy::Policy;
 use crate::resource::Resource;
 
@@ -90,8 +91,11 @@ impl Reply {
         if matches!(values.status, 400 | 401 | 403) {
             headers.extend(challenges(denial, style).into_iter().map(|value| own(("www-authenticate", value))));
         }
-        if matches!(denial.reason, Reason::KeysUnavailable | Reason::IssuerUnavailable) {
+        if matches!(denial.reason, Reason::KeysUnavailable | Reason::IssuerUnavailable | Reason::PasswordsBusy) {
             headers.push(own(("retry-after", String::from(RETRY_AFTER))));
+        }
+        if denial.reason == Reason::TooManyFailures {
+            headers.push(own(("retry-after", (WINDOW / 1000).to_string())));
         }
         for (name, pieces) in custom.iter().flat_map(|custom| &custom.headers) {
             headers.retain(|(other, _)| other != name);
@@ -185,25 +189,32 @@ fn challenges(denial: &Denial, style: &DenyStyle) -> Vec<String> {
         bearer.push_str(&format!(", resource_metadata=\"{address}\""));
     }
     let key = format!("ApiKey realm=\"{}\"", style.realm);
+    let basic = format!("Basic realm=\"{}\", charset=\"UTF-8\"", style.realm);
     let with_error = |challenge: String, error: &str| {
         format!("{challenge}, error=\"{error}\", error_description=\"{}\"", code.message())
     };
     match code {
         Code::CredentialMissing => {
-            let accepted = [(denial.takes_token, bearer), (denial.takes_key, key)];
+            let takes = denial.takes;
+            let accepted = [(takes.token, bearer), (takes.key, key), (takes.password, basic)];
             accepted.into_iter().filter_map(|(takes, challenge)| takes.then_some(challenge)).collect()
         }
         Code::InvalidToken | Code::TokenExpired => vec![with_error(bearer, "invalid_token")],
         Code::InvalidKey => vec![key],
+        Code::InvalidPassword => vec![basic],
         Code::InvalidRequest => {
-            let scheme = if denial.takes_token { bearer } else { key };
-            vec![with_error(scheme, "invalid_request")]
+            match (denial.takes.token, denial.takes.key, denial.takes.password) {
+                (true, _, _) => vec![with_error(bearer, "invalid_request")],
+                // The scheme has no word for a request that makes no sense (RFC 7617).
+                (false, false, true) => vec![basic],
+                _ => vec![with_error(key, "invalid_request")],
+            }
         }
         Code::InsufficientScope => {
-            let scheme = if denial.takes_token { bearer } else { key };
+            let scheme = if denial.takes.token { bearer } else { key };
             let challenge = with_error(scheme, "insufficient_scope");
             vec![format!("{challenge}, scope=\"{}\"", denial.scopes.join(" "))]
         }
-        Code::Forbidden | Code::TemporarilyUnavailable => Vec::new(),
+        Code::Forbidden | Code::TooManyRequests | Code::TemporarilyUnavailable => Vec::new(),
     }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::condition::{ClaimCondition, Facts};
 use crate::conditions::{Conditions, Unmet};
+use crate::credential::{Kind, Kinds};
 use crate::deny::Reason;
 use crate::identity::Identity;
 
@@ -51,12 +52,20 @@ pub enum Party {
     Client(usize),
     /// Keys of every client.
     Clients,
+    /// The password of this user.
+    User(usize),
+    /// Passwords of every user.
+    Users,
 }
 
 impl Party {
-    /// Whether this party shows tokens; otherwise it shows keys.
-    pub fn shows_token(self) -> bool {
-        matches!(self, Party::Issuer(_) | Party::Issuers)
+    /// What this party shows.
+    pub fn kind(self) -> Kind {
+        match self {
+            Party::Issuer(_) | Party::Issuers => Kind::Token,
+            Party::Client(_) | Party::Clients => Kind::Key,
+            Party::User(_) | Party::Users => Kind::Password,
+        }
     }
 
     /// Whether the identity is one of this party.
@@ -66,6 +75,8 @@ impl Party {
             Party::Issuers => identity.issuer_index().is_some(),
             Party::Client(index) => identity.client_index() == Some(index),
             Party::Clients => identity.client_index().is_some(),
+            Party::User(index) => identity.user_index() == Some(index),
+            Party::Users => identity.user_index().is_some(),
         }
     }
 }
@@ -88,14 +99,9 @@ impl Requirement {
         Self { combine: Combine::Any, parties, conditions: Conditions::default(), either: Vec::new(), optional: false }
     }
 
-    /// Whether the route looks where tokens are.
-    pub fn wants_token(&self) -> bool {
-        self.parties.iter().any(|party| party.shows_token())
-    }
-
-    /// Whether the route looks where keys are.
-    pub fn wants_key(&self) -> bool {
-        self.parties.iter().any(|party| !party.shows_token())
+    /// The kinds of credential that the route looks for.
+    pub fn wants(&self) -> Kinds {
+        self.parties.iter().fold(Kinds::default(), |kinds, party| kinds.with(party.kind()))
     }
 
     /// Every group of conditions.
@@ -116,7 +122,7 @@ impl Requirement {
             match shown.iter().position(|identity| party.includes(identity)) {
                 Some(index) => admitted.push(shown.swap_remove(index)),
                 None if self.combine == Combine::All => {
-                    missing = missing || !shown.iter().any(|i| i.is_token() == party.shows_token());
+                    missing = missing || !shown.iter().any(|i| i.kind() == party.kind());
                     admitted.clear();
                     break;
                 }

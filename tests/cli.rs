@@ -548,3 +548,38 @@ fn explain_takes_key_sets_from_files() {
         assert!(ran.code != 0 && ran.err.contains(complaint), "{given}: {}", ran.err);
     }
 }
+
+#[test]
+fn passwords_are_hashed_from_stdin_only() {
+    let hashed = gatekey_with(&["hash", "--password", "--cost", "4"], "correct horse\n");
+    assert_eq!(hashed.code, 0, "{}", hashed.err);
+    let line = hashed.out.trim();
+    assert!(line.starts_with("$2b$04$") && line.len() == 60, "{line}");
+    let other = gatekey_with(&["hash", "--password", "--cost", "4"], "correct horse\n");
+    assert_ne!(other.out, hashed.out, "each has a salt of its own");
+    let policy = format!("users: {{ ops: \"{line}\" }}");
+    for (password, decision) in
+        [("correct horse", "\"decision\":\"allow\""), ("correct horse\\n", "\"reason\":\"password_invalid\"")]
+    {
+        let pair = base64::engine::Engine::encode(
+            &base64::engine::general_purpose::STANDARD,
+            format!("ops:{}", password.replace("\\n", "x")),
+        );
+        let header = format!("--header=Authorization: Basic {pair}");
+        let told = gatekey_with(&["explain", "-", &header, "--json"], &policy);
+        assert!(told.out.contains(decision), "{}", told.out);
+    }
+    for (args, input) in [
+        (vec!["hash", "--password", "secret"], ""),
+        (vec!["hash", "--password", "--cost", "13"], "x"),
+        (vec!["hash", "--password", "--cost", "4"], ""),
+        (vec!["hash", "--password", "--cost", "4"], &"x".repeat(73)),
+    ] {
+        let refused = gatekey_with(&args, input);
+        assert!(
+            refused.code != 0 && refused.out.is_empty() && !refused.err.contains("xxxx"),
+            "{args:?}: {}",
+            refused.err
+        );
+    }
+}

@@ -2,6 +2,7 @@
 
 mod support;
 
+use gatekey::deny::Reason;
 use gatekey::explain::{Circumstances, explain_with};
 use gatekey::head::Head;
 use gatekey::jose::keyring::Keyring;
@@ -90,9 +91,9 @@ fn head_of(case: &Case) -> Vec<(String, Vec<u8>)> {
 fn every_reason_has_a_case() {
     let files = load_all(now_seconds());
     let asked: Vec<&str> = files.iter().flat_map(|f| &f.cases).filter_map(|c| c.expect.reason.as_deref()).collect();
-    for reason in gatekey::deny::Reason::ALL {
-        // Without a policy or a clock there is no table.
-        let possible = *reason != gatekey::deny::Reason::Internal;
+    for reason in Reason::ALL {
+        // Without a policy or a clock there is no table, and it sends one request after the other: tests/wasm have these.
+        let possible = !matches!(reason, Reason::Internal | Reason::PasswordsBusy);
         assert!(!possible || asked.contains(&reason.word()), "no case expects {}", reason.word());
     }
 }

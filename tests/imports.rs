@@ -8,15 +8,20 @@ use std::collections::BTreeSet;
 use wasmparser::{Operator, Parser, Payload};
 
 /// The size that users load at most, in bytes.
-const BUDGET: usize = 900 * 1000;
+const BUDGET: usize = 1_150 * 1000;
 
 /// Texts that only the machine that built it would put there. The standard library and the crates keep their panic
 /// locations, under names that are the same on every machine.
 const MACHINE: &[&str] = &["/root/", "/home/", "/Users/", "/tmp/", "/.cargo", "/work/", "/target/"];
 
 /// Our files that log.
-const LOGGING: &[&str] =
-    &["src/shell/configure.rs", "src/shell/fetcher.rs", "src/shell/plugin.rs", "src/shell/stream.rs"];
+const LOGGING: &[&str] = &[
+    "src/shell/configure.rs",
+    "src/shell/fetcher.rs",
+    "src/shell/introspector.rs",
+    "src/shell/plugin.rs",
+    "src/shell/stream.rs",
+];
 
 fn list(name: &str) -> BTreeSet<String> {
     let path = format!("{}/tools/trim/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -108,9 +113,10 @@ fn the_module_tells_nothing_about_the_build() {
 /// finds it only as long as both of them come from memory as they are.
 #[test]
 fn the_module_multiplies_limbs_in_pairs() {
-    let (mut pairs, mut slow) = (0, 0);
+    let mut all = 0;
     for payload in Parser::new(0).parse_all(module::bytes()) {
         if let Payload::CodeSectionEntry(body) = payload.expect("a module") {
+            let (mut pairs, mut slow) = (0, 0);
             for operator in body.get_operators_reader().expect("code") {
                 match operator.expect("an instruction") {
                     Operator::I64x2ExtMulLowI32x4U | Operator::I64x2ExtMulHighI32x4U => pairs += 1,
@@ -118,9 +124,12 @@ fn the_module_multiplies_limbs_in_pairs() {
                     _ => {}
                 }
             }
+            // Others, such as Argon2, need whole products.
+            assert!(pairs == 0 || slow == 0, "{pairs} multiplications of halves, {slow} of whole vectors");
+            all += pairs;
         }
     }
-    assert!(pairs >= 8 && slow == 0, "{pairs} multiplications of halves, {slow} of whole vectors");
+    assert!(all >= 8, "{all} multiplications of halves");
 }
 
 #[test]

@@ -19,6 +19,9 @@ mod lab;
 #[path = "wasm/life.rs"]
 mod life;
 
+#[path = "wasm/passwords.rs"]
+mod passwords;
+
 #[path = "wasm/offload.rs"]
 mod offload;
 
@@ -202,6 +205,7 @@ struct Costs(BTreeMap<&'static str, Vec<(usize, usize, u64)>>);
 impl Costs {
     fn add(&mut self, case: &Case, trace: &Trace) {
         let kind = match (trace.end, trace.label("credential")) {
+            (End::Passed, Some(shown)) if shown.contains("basic") => "good password",
             (End::Passed, _) if trace.calls.contains_key("proxy_http_call") => "good, after asking its issuer",
             (End::Passed, _) if trace.calls.contains_key("proxy_get_property") => "good, after a look at the peer",
             (End::Passed, Some("jwt")) if trace.calls.contains_key("proxy_call_foreign_function") => {

@@ -89,7 +89,7 @@ const COMMANDS: [Command; 7] = [
         run: explain::run,
     },
     Command { name: "keygen", help: keygen::HELP, flags: &["json"], values: &["prefix", "name"], run: keygen::run },
-    Command { name: "hash", help: hash::HELP, flags: &[], values: &[], run: hash::run },
+    Command { name: "hash", help: hash::HELP, flags: &["password"], values: &["cost"], run: hash::run },
     Command {
         name: "mint",
         help: mint::HELP,

@@ -16,6 +16,8 @@ pub(super) struct Parties {
     pub(super) issuers: Vec<String>,
     /// Clients.
     pub(super) clients: Vec<String>,
+    /// Users.
+    pub(super) users: Vec<String>,
 }
 
 impl Parties {
@@ -23,7 +25,8 @@ impl Parties {
     pub(super) fn everybody(&self) -> Vec<Party> {
         let issuers = (!self.issuers.is_empty()).then_some(Party::Issuers);
         let clients = (!self.clients.is_empty()).then_some(Party::Clients);
-        issuers.into_iter().chain(clients).collect()
+        let users = (!self.users.is_empty()).then_some(Party::Users);
+        issuers.into_iter().chain(clients).chain(users).collect()
     }
 
     fn find(&self, name: &str) -> Option<Party> {
@@ -31,13 +34,17 @@ impl Parties {
         match name {
             "issuers" => Some(Party::Issuers),
             "clients" => Some(Party::Clients),
-            _ => at(&self.issuers).map(Party::Issuer).or_else(|| at(&self.clients).map(Party::Client)),
+            "users" => Some(Party::Users),
+            _ => at(&self.issuers)
+                .map(Party::Issuer)
+                .or_else(|| at(&self.clients).map(Party::Client))
+                .or_else(|| at(&self.users).map(Party::User)),
         }
     }
 
     fn words(&self) -> impl Iterator<Item = &str> {
-        let kinds = ["issuers", "clients", "public"];
-        self.issuers.iter().chain(&self.clients).map(String::as_str).chain(kinds)
+        let kinds = ["issuers", "clients", "users", "public"];
+        self.issuers.iter().chain(&self.clients).chain(&self.users).map(String::as_str).chain(kinds)
     }
 }
 
@@ -74,25 +81,19 @@ fn names(node: &Node<'_>, parties: &Parties) -> Vec<Party> {
 }
 
 fn party(node: &Node<'_>, name: &str, parties: &Parties) -> Option<Party> {
-    match name {
-        "public" => {
-            node.error_cure(
-                "public stands alone",
-                "write `allow: public`, or `optional: true` to let callers pass without credential",
-            );
-            return None;
-        }
-        "users" => {
-            node.error("users (HTTP Basic) are not supported yet");
-            return None;
-        }
-        _ => {}
+    if name == "public" {
+        node.error_cure(
+            "public stands alone",
+            "write `allow: public`, or `optional: true` to let callers pass without credential",
+        );
+        return None;
     }
     let found = parties.find(name);
     match found {
         None => node.unknown("credential", name, parties.words(), None),
         Some(Party::Issuers) if parties.issuers.is_empty() => node.error("there are no issuers"),
         Some(Party::Clients) if parties.clients.is_empty() => node.error("there are no clients"),
+        Some(Party::Users) if parties.users.is_empty() => node.error("there are no users"),
         Some(_) => {}
     }
     found
@@ -154,13 +155,16 @@ fn groups(node: &Node<'_>, parties: &Parties, captures: &[String]) -> Vec<Condit
     items.iter().filter_map(read).collect()
 }
 
-/// A request holds at most one token and one key, so `all` can ask for one of each and nothing else.
+/// A request holds at most one credential of each kind, so `all` can ask for one of each and nothing else.
 fn all_of(node: &Node<'_>, parties: &Parties) -> Vec<Party> {
     let found = names(node, parties);
-    let tokens = found.iter().filter(|party| party.shows_token()).count();
+    let twice = found.iter().enumerate().any(|(at, party)| found.iter().take(at).any(|p| p.kind() == party.kind()));
     let known = |item: &Node<'_>| item.value().as_str().is_some_and(|name| parties.find(name).is_some());
-    if node.items().iter().all(known) && (tokens != 1 || found.len() != 2) {
-        node.error("takes one issuer and one client: a request shows at most one token and one key");
+    if node.items().iter().all(known) && (twice || found.len() < 2) {
+        node.error_cure(
+            "takes several kinds, one of each: a request shows at most one token, one key and one password",
+            "name an issuer and a client, for instance",
+        );
     }
     found
 }
@@ -184,6 +188,7 @@ pub(super) fn warn_unused<'r>(
     rules: impl Iterator<Item = &'r Rule>,
     issuers: &[(&str, Node<'_>)],
     clients: &[(&str, Node<'_>)],
+    users: &[(&str, Node<'_>)],
 ) {
     let taken: Vec<Party> = rules
         .flat_map(|rule| match rule {
@@ -203,6 +208,7 @@ pub(super) fn warn_unused<'r>(
     };
     told(issuers, Party::Issuers, &Party::Issuer, "tokens");
     told(clients, Party::Clients, &Party::Client, "keys");
+    told(users, Party::Users, &Party::User, "passwords");
 }
 
 /// The entries of a section; none where it is no object, which its reader reports.
@@ -213,10 +219,14 @@ pub(super) fn entries_of<'j>(section: Option<&Node<'j>>) -> Vec<(&'j str, Node<'
     }
 }
 
-/// Refuses clients that are called like an issuer: a route could not tell them apart.
-pub(super) fn check_shared(clients: &[(&str, Node<'_>)], parties: &Parties) {
-    let issuers: std::collections::BTreeSet<&str> = parties.issuers.iter().map(String::as_str).collect();
-    for (name, node) in clients.iter().filter(|(name, _)| issuers.contains(name)) {
+/// Refuses clients and users that are called like somebody of another kind: a route could not tell them apart.
+pub(super) fn check_shared(clients: &[(&str, Node<'_>)], users: &[(&str, Node<'_>)], parties: &Parties) {
+    let set = |names: &'_ [String]| names.iter().cloned().collect::<std::collections::BTreeSet<String>>();
+    let (issuers, known) = (set(&parties.issuers), set(&parties.clients));
+    for (name, node) in clients.iter().chain(users).filter(|(name, _)| issuers.contains(*name)) {
         node.error(format!("{} is an issuer already", quote(name)));
+    }
+    for (name, node) in users.iter().filter(|(name, _)| known.contains(*name)) {
+        node.error(format!("{} is a client already", quote(name)));
     }
 }

@@ -39,7 +39,8 @@ pub(super) fn read(node: &Node<'_>) -> Clients {
     Clients::new(clients, keys)
 }
 
-/// Checks that the routes to which clients are bound are routes: a client bound to none that there is could call nothing.
+/// Checks that the routes to which clients or users are bound are routes: one bound to none that there is could call
+/// nothing.
 pub(super) fn check_routes(nodes: &[(&str, Node<'_>)], policy: &Policy) {
     let labels = || policy.all().flat_map(|policy| policy.routes()).map(|route| route.label.as_str());
     for (_, node) in nodes {
@@ -62,21 +63,21 @@ struct Key<'j> {
 
 fn read_one<'j>(name: &str, node: &Node<'j>, found: &mut Vec<Key<'j>>) -> Client {
     let fields = node.fields(CLIENT);
-    let list = |field: &str| {
-        let node = fields.as_ref().and_then(|fields| fields.get(field));
-        node.map(|node| node.items()).unwrap_or_default()
-    };
-    let some = |field: &str, cure: &str| {
-        let node = fields.as_ref().and_then(|fields| fields.get(field));
-        node.map(|node| node.some_items(cure)).unwrap_or_default()
-    };
     if let Some(fields) = &fields {
         let expires = fields.scalar("expires").and_then(|node| time(&node));
         for node in key_nodes(node, fields) {
             found.extend(read_key(&node, expires));
         }
     }
-    let claims = match fields.as_ref().and_then(|fields| fields.get("claims")) {
+    profile(name, fields.as_ref())
+}
+
+/// What is known of a client or user beside what it shows.
+pub(super) fn profile(name: &str, fields: Option<&Fields<'_>>) -> Client {
+    let get = |field: &str| fields.and_then(|fields| fields.get(field));
+    let list = |field: &str| get(field).map(|node| node.items()).unwrap_or_default();
+    let some = |field: &str, cure: &str| get(field).map(|node| node.some_items(cure)).unwrap_or_default();
+    let claims = match get("claims") {
         Some(claims) if matches!(claims.value(), Json::Object(_)) => claims.value().clone().into_owned(),
         Some(claims) => {
             if !matches!(claims.value(), Json::Array(items) if items.is_empty()) {

@@ -47,6 +47,7 @@ pub(super) const JWKS: &[&str] = &["keys", "uri", "discovery", "cluster", "refre
 pub(super) const JWK: &[&str] = &["kty", "k", "n", "e", "crv", "x", "y", "kid", "alg", "use", "key_ops"];
 pub(super) const SECRET: &[&str] = &["env", "value", "encoding"];
 pub(super) const CLIENT: &[&str] = &["keys", "key", "roles", "scopes", "claims", "expires", "from", "routes"];
+pub(super) const USER: &[&str] = &["password", "roles", "scopes", "claims", "from", "routes"];
 pub(super) const KEY: &[&str] = &["sha256", "plain", "expires", "not_before"];
 pub(super) const READ: &[&str] = &["token", "key"];
 pub(super) const ROUTE: &[&str] = &["name", "path", "method", "host", "header", "preflight", "allow"];
@@ -68,7 +69,6 @@ pub(super) const CACHE: &[&str] = &["tokens", "ttl"];
 pub(super) const REVOKED: &[&str] = &["jti", "sub", "client", "from"];
 
 /// Fields of the language that this version does not take yet, and what they are, with a verb.
-pub(super) const POLICY_LATER: &[(&str, &str)] = &[("users", "users (HTTP Basic) are")];
 pub(super) const REVOKED_LATER: &[(&str, &str)] = &[("from", "remote revocation lists are")];
 
 /// Fields that narrow what is accepted: without a value they are mistakes, while others then count as absent.
@@ -121,8 +121,9 @@ mod tests {
             "policy" => &schema,
             name => schema.get("$defs").unwrap().get(name).unwrap(),
         };
+        let none: &[(&str, &str)] = &[];
         for (name, known, later) in [
-            ("policy", POLICY, POLICY_LATER),
+            ("policy", POLICY, none),
             ("named", NAMED, &[]),
             ("issuer", ISSUER, &[]),
             ("introspect", INTROSPECT, &[]),
@@ -131,6 +132,7 @@ mod tests {
             ("jwk", JWK, &[]),
             ("secret", SECRET, &[]),
             ("client", CLIENT, &[]),
+            ("user", USER, &[]),
             ("key", KEY, &[]),
             ("read", READ, &[]),
             ("route", ROUTE, &[]),

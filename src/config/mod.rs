@@ -28,6 +28,7 @@ mod secret;
 mod suggest;
 mod template;
 mod upstream;
+mod users;
 mod value;
 mod wire;
 
@@ -36,6 +37,7 @@ use std::rc::Rc;
 pub use error::{ConfigError, Warning};
 
 use crate::credential::key::Clients;
+use crate::credential::user::Users;
 use crate::jose::issuer::Issuers;
 use crate::json::{self, Json, Limits};
 use crate::policy::Policy;
@@ -125,20 +127,26 @@ fn whole(message: String) -> ConfigError {
 fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<String>) -> Option<Policy> {
     let root = Node::root(value, report);
     let top = root.fields(fields::POLICY)?;
-    top.later(fields::POLICY_LATER);
     check_version(&top);
     let (issuer_section, client_section) = (top.get("issuers"), top.get("clients"));
+    let user_section = top.get("users");
     let issuer_nodes = allow::entries_of(issuer_section.as_ref());
     let client_nodes = allow::entries_of(client_section.as_ref());
+    let user_nodes = allow::entries_of(user_section.as_ref());
     let names = |nodes: &[(&str, Node<'_>)]| nodes.iter().map(|(name, _)| String::from(*name)).collect();
-    let parties = Parties { issuers: names(&issuer_nodes), clients: names(&client_nodes) };
+    let parties = Parties {
+        issuers: names(&issuer_nodes),
+        clients: names(&client_nodes),
+        users: users::names(user_section.as_ref()),
+    };
     let mut secrets = Secrets::new(env);
     let issuers = issuer_section.as_ref().map_or_else(Issuers::default, |node| issuers::read(node, &mut secrets));
     let clients = client_section.as_ref().map_or_else(Clients::default, clients::read);
-    allow::check_shared(&client_nodes, &parties);
+    let users = user_section.as_ref().map_or_else(Users::default, users::read);
+    allow::check_shared(&client_nodes, &user_nodes, &parties);
     let nobody = |section: Option<&Node<'_>>| section.is_none_or(|node| node.is_empty());
-    if nobody(issuer_section.as_ref()) && nobody(client_section.as_ref()) && top.get("users").is_none() {
-        root.error_cure("knows nobody", "name at least one of `issuers` and `clients`");
+    if nobody(issuer_section.as_ref()) && nobody(client_section.as_ref()) && nobody(user_section.as_ref()) {
+        root.error_cure("knows nobody", "name at least one of `issuers`, `clients` and `users`");
     }
 
     let read = read::read(
@@ -153,13 +161,15 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
         revoked: Rc::new(revoked::read(top.get("revoked").as_ref(), &parties)),
         hops: forwarded::read(top.get("forwarded").as_ref()),
         cache: cache::read(top.get("cache").as_ref(), issuers.asked().is_some()),
+        users: Rc::new(users),
         issuers: Rc::new(issuers),
         digest: digest::of(value),
         parties,
     };
     let policy = policies::read(&top, &shared);
-    allow::warn_unused(policy.all().flat_map(Policy::rules), &issuer_nodes, &client_nodes);
+    allow::warn_unused(policy.all().flat_map(Policy::rules), &issuer_nodes, &client_nodes, &user_nodes);
     clients::check_routes(&client_nodes, &policy);
+    clients::check_routes(&user_nodes, &policy);
     Some(policy)
 }
 

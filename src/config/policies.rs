@@ -11,6 +11,7 @@ use super::{cors, deny, resource, routes, upstream};
 use crate::cache::CacheSize;
 use crate::credential::Read;
 use crate::credential::key::Clients;
+use crate::credential::user::Users;
 use crate::deny::DenyStyle;
 use crate::jose::issuer::Issuers;
 use crate::policy::{DEFAULT, Mode, Policy, Routing};
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     pub(super) parties: Parties,
     pub(super) issuers: Rc<Issuers>,
     pub(super) clients: Rc<Clients>,
+    pub(super) users: Rc<Users>,
     pub(super) read: Rc<Read>,
     pub(super) revoked: Rc<Revoked>,
     pub(super) cache: CacheSize,
@@ -116,6 +118,7 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared) -> Policy {
         mode: mode.unwrap_or(Mode::Enforce),
         issuers: Rc::clone(&shared.issuers),
         clients: Rc::clone(&shared.clients),
+        users: Rc::clone(&shared.users),
         read: Rc::clone(&shared.read),
         routing,
         upstream,

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Location, Read, bearer};
+use super::basic::{self, Pair};
+use super::{Kinds, Location, Read, bearer};
 use crate::deny::Reason;
 use crate::head::Head;
 use crate::jose::compact::{self, Compact};
@@ -17,6 +18,8 @@ pub struct Found<'a> {
     pub key: Option<Cow<'a, [u8]>>,
     /// Whether what is called a key may be a token.
     pub either: bool,
+    /// A user and a password.
+    pub password: Option<Pair>,
 }
 
 /// Reads the credentials of the wanted kinds. What stands in a place that serves both kinds is a token
@@ -26,12 +29,17 @@ pub struct Found<'a> {
 /// # Errors
 /// [`Reason::CredentialAmbiguous`] for more than one credential of a kind, in one place or in two;
 /// [`Reason::RequestMalformed`] for an Authorization header that makes no sense.
-pub fn read<'a>(read: &Read, wants_token: bool, wants_key: bool, head: &Head<'a>) -> Result<Found<'a>, Reason> {
+pub fn read<'a>(read: &Read, wants: Kinds, head: &Head<'a>) -> Result<Found<'a>, Reason> {
     let mut found = Found::default();
+    if wants.password
+        && let Some(authorization) = one(head.values("authorization"))?
+    {
+        found.password = basic::pair(authorization)?;
+    }
     for location in read.locations() {
         let serves_token = read.token.contains(location);
         let serves_key = read.key.contains(location);
-        if !(serves_token && wants_token || serves_key && wants_key) {
+        if !(serves_token && wants.token || serves_key && wants.key) {
             continue;
         }
         let Some(value) = value_at(location, head)? else {
@@ -40,8 +48,8 @@ pub fn read<'a>(read: &Read, wants_token: bool, wants_key: bool, head: &Head<'a>
         let is_token = if serves_token && serves_key {
             // What is too large to be looked at is refused as a token, not hashed as a key.
             let is_token = value.len() > compact::MAX_TOKEN || Compact::split(&value).is_some();
-            found.either |= read.opaque && wants_token && !is_token;
-            is_token || (read.opaque && !wants_key)
+            found.either |= read.opaque && wants.token && !is_token;
+            is_token || (read.opaque && !wants.key)
         } else {
             serves_token
         };

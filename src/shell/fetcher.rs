@@ -4,6 +4,7 @@ use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 
 use super::abi::{self, Failure};
+use super::checker;
 use super::plugin::Plugin;
 use super::stream;
 use super::vm::{self, Purpose};
@@ -102,8 +103,9 @@ impl Fetcher {
         }
     }
 
-    /// Looks what is to be done, in the root context. Whether requests wait, so that the next look is soon.
-    pub(super) fn tick(&self, plugin: &Rc<Plugin>) -> bool {
+    /// Looks what is to be done, in the root context; `busy` if there is other work to do soon. Whether requests wait,
+    /// so that the next look is soon.
+    pub(super) fn tick(&self, plugin: &Rc<Plugin>, busy: bool) -> bool {
         let Ok(now) = plugin.host.now() else {
             return false;
         };
@@ -135,6 +137,11 @@ impl Fetcher {
                 }
             }
             self.set_period(if waits { FAST_TICK } else { SLOW_TICK });
+        } else if !busy {
+            self.set_period(IDLE_TICK);
+        }
+        if busy {
+            self.set_period(checker::TICK);
         }
         waits
     }
@@ -305,6 +312,19 @@ impl Fetcher {
         {
             list.retain(|waiting| waiting.stream != stream);
         }
+    }
+
+    /// Lets the next look be soon, from within a stream.
+    pub(super) fn hurry(&self, period: u32, stream: u32) {
+        if self.period.get() != period && abi::set_effective_context(self.root).is_ok() {
+            self.set_period(period);
+            let _ = abi::set_effective_context(stream);
+        }
+    }
+
+    /// Makes the root context the effective one again.
+    pub(super) fn to_root(&self) {
+        let _ = abi::set_effective_context(self.root);
     }
 
     fn set_period(&self, period: u32) {

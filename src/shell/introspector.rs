@@ -131,13 +131,7 @@ impl Introspector {
             // This host waits for a word about just this request, and takes silence for consent.
             return stream::resume(plugin, stream, Patience::Over);
         }
-        for stream in waiting {
-            // A stream that is gone has no context any more.
-            if abi::set_effective_context(stream).is_ok() {
-                stream::resume(plugin, stream, Patience::Over);
-            }
-        }
-        let _ = abi::set_effective_context(self.root);
+        plugin.fetcher.resume_all(plugin, &waiting);
     }
 
     /// Forgets a question whose answer will not come.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use foldhash::fast::FixedState;
 
 use super::abi::Failure;
+use super::checker::Checker;
 use super::fetcher::Fetcher;
 use super::host::Host;
 use super::introspector::Introspector;
@@ -21,6 +22,7 @@ use crate::engine;
 use crate::head::Head;
 use crate::jwks::fetch::Answer;
 use crate::means::Means;
+use crate::password::ledger::Ledger;
 use crate::policy::{Mode, Policy};
 use crate::time::Time;
 
@@ -36,6 +38,10 @@ pub(super) struct Plugin {
     pub(super) fetcher: Fetcher,
     /// Questions about tokens, and who waits for them.
     pub(super) introspector: Introspector,
+    /// Passwords that are to be checked.
+    pub(super) checker: Checker,
+    /// Passwords that were checked.
+    pub(super) ledger: RefCell<Ledger>,
     /// Tokens that were seen before.
     pub(super) cache: RefCell<Cache>,
     offload: HostOffload,
@@ -50,6 +56,8 @@ impl Plugin {
             metrics: RefCell::default(),
             fetcher,
             introspector: Introspector::new(root),
+            checker: Checker::default(),
+            ledger: RefCell::new(ledger(&policy, host.as_ref())),
             cache: RefCell::new(cache),
             offload: HostOffload::probe(policy.issuers()),
             policy,
@@ -75,7 +83,8 @@ impl Plugin {
 
     /// Time has passed.
     pub(super) fn tick(self: &Rc<Self>) {
-        if self.fetcher.tick(self) {
+        let busy = self.checker.work(self);
+        if self.fetcher.tick(self, busy) || busy {
             return;
         }
         // Rare enough to tell what was counted in between.
@@ -107,9 +116,26 @@ impl Plugin {
         let chosen = if self.policy.has_named() { self.host.chosen_policy()? } else { None };
         let chosen = chosen.as_deref();
         let peer = HostPeer::new(self.host.as_ref());
-        let mut means = Means { keyring: &keyring, cache: &mut cache, offload: &self.offload, peer: &peer, chosen };
+        let mut ledger = self.ledger.try_borrow_mut().map_err(|_| Failure::Refused)?;
+        self.checker.note_request();
+        let mut means = Means {
+            keyring: &keyring,
+            cache: &mut cache,
+            ledger: &mut ledger,
+            at_once: !self.host.has_background(),
+            offload: &self.offload,
+            peer: &peer,
+            chosen,
+        };
         Ok(engine::decide(&self.policy, head, now, &mut means, &mut Silent))
     }
+}
+
+/// A ledger whose key nobody can tell: the salts and hashes of all users go into it, and the time of this start.
+fn ledger(policy: &Policy, host: &dyn Host) -> Ledger {
+    let mut seed = seed(policy, host).to_le_bytes().to_vec();
+    policy.users().iter().for_each(|user| seed.extend(user.stored.mark()));
+    Ledger::new(&seed)
 }
 
 /// Something that differs from worker to worker and start to start, and that callers cannot find out. It keeps

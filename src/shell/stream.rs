@@ -7,6 +7,7 @@ use super::fetcher::{Hope, Patience};
 use super::host::{self, HeadOctets};
 use super::plugin::Plugin;
 use super::vm::Action;
+use crate::credential::Kinds;
 use crate::decision::{Decision, Denial, Verdict, Wish};
 use crate::deny::{DenyStyle, Reason};
 use crate::edit::Edits;
@@ -85,6 +86,7 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
     if let Some(wish) = wanted(plugin, &decision, now) {
         let hope = match wish {
             Wish::Keys { issuer, want } => plugin.fetcher.ask(plugin, (issuer, want), context, patience, now),
+            Wish::Password(question) => plugin.checker.ask(plugin, &question, context, patience, now),
             Wish::Introspection { issuer, token } => plugin.introspector.ask(plugin, issuer, &token, context, patience),
         };
         match hope {
@@ -195,7 +197,7 @@ impl Plugin {
 /// Refuses a request that could not be decided: no policy, or a host that did not do its part.
 fn refuse_unheard(plugin: Option<&Plugin>) {
     let plain = DenyStyle::bare();
-    let denial = Denial { reason: Reason::Internal, takes_token: false, takes_key: false, scopes: Vec::new() };
+    let denial = Denial { reason: Reason::Internal, takes: Kinds::default(), scopes: Vec::new() };
     let style = plugin.map_or(&plain, |plugin| plugin.policy.deny_style());
     host::answer(&Reply::plain(&denial, style, Asked::default()));
 }

@@ -141,6 +141,7 @@ pub(super) fn delete(context: u32) {
             if let Some(plugin) = plugin {
                 plugin.fetcher.forget(context);
                 plugin.introspector.forget(context);
+                plugin.checker.forget(context);
             }
             drop_calls(|call| call.stream == Some(context));
         }

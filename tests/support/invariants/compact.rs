@@ -20,6 +20,7 @@ use gatekey::jose::keyset::{Key, KeySet};
 use gatekey::jose::offload::NoOffload;
 use gatekey::jose::verify;
 use gatekey::means::Means;
+use gatekey::password::ledger::Ledger;
 use gatekey::peer::Nobody;
 use gatekey::redact::Secret;
 use serde_json::Value;
@@ -83,8 +84,16 @@ pub fn accepts(token: &[u8], issuers: &Issuers) -> Result<usize, Reason> {
     let keyring = Keyring::new(issuers);
     let cache = &mut Cache::new(CacheSize { tokens: 8, ttl: 60_000 }, 1);
     let mut judge = || {
-        let mut means =
-            Means { keyring: &keyring, cache: &mut *cache, offload: &NoOffload, peer: &Nobody, chosen: None };
+        let mut ledger = Ledger::new(b"");
+        let mut means = Means {
+            keyring: &keyring,
+            cache: &mut *cache,
+            ledger: &mut ledger,
+            at_once: true,
+            offload: &NoOffload,
+            peer: &Nobody,
+            chosen: None,
+        };
         let verified = verify(token, issuers, NOW_TIME, &mut means, &mut Silent);
         verified.map(|token| token.issuer).map_err(|refusal| refusal.reason)
     };

@@ -1,6 +1,6 @@
 //! Reading and hiding credentials: what is read stands in the request, what is hidden is gone, the rest stays.
 
-use gatekey::credential::{Location, Read, read};
+use gatekey::credential::{Kinds, Location, Read, read};
 use gatekey::edit::Edits;
 use gatekey::head::Head;
 
@@ -13,7 +13,7 @@ pub fn check(data: &[u8]) {
     let head = Head { pairs: &pairs, complete: true };
     let places = places(script.policy);
     for (wants_token, wants_key) in [(true, true), (true, false), (false, true), (false, false)] {
-        if let Ok(found) = read::read(&places, wants_token, wants_key, &head) {
+        if let Ok(found) = read::read(&places, Kinds { token: wants_token, key: wants_key, password: false }, &head) {
             let texts = [found.token, found.key];
             assert!(wants_token || wants_key || texts.iter().all(Option::is_none), "read what nobody asked for");
             for text in texts.into_iter().flatten() {

@@ -285,6 +285,13 @@ impl Vm {
             self.store.data_mut().switch(id);
         }
         self.store.data_mut().background.clusters.retain(|cluster| cluster != ASKED);
+        // What takes the worker longer is done in its own time.
+        let mut ticks = 0;
+        while full && action != 0 && self.has("proxy_on_tick") && self.waits() && ticks < 100 {
+            self.tick(root)?;
+            self.store.data_mut().switch(id);
+            ticks += 1;
+        }
         let action = if self.store.data().background.resumed { 0 } else { action };
         let mut end = match (&self.store.data().reply, action) {
             (Some(_), _) => End::Replied,
@@ -311,6 +318,12 @@ impl Vm {
         self.finish(id)?;
         let outcome = self.outcome(end);
         Ok(self.trace(end, outcome, logged, work))
+    }
+
+    /// Whether the request at hand waits, and time might help.
+    fn waits(&self) -> bool {
+        let host = self.store.data();
+        host.reply.is_none() && !host.background.resumed && host.background.calls.is_empty()
     }
 
     /// A stream that ends before its headers came.
