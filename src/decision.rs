@@ -30,7 +30,7 @@ pub struct Decision<'a> {
     pub edits: Edits,
     /// Which kinds of credential were shown, good or bad.
     pub shown: Kinds,
-    /// What might turn a refusal into something else, if it could be had.
+    /// What might change the decision, if it could be had.
     pub wants: Option<Wish>,
 }
 
@@ -53,6 +53,8 @@ pub enum Wish {
     },
     /// Whether a password is the right one.
     Password(Rc<Question>),
+    /// A list that is not there, by its index.
+    List(usize),
 }
 
 /// A password that is to be checked.

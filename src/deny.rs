@@ -114,7 +114,7 @@ reasons! {
     TokenTooOld "token_too_old" => InvalidToken,
     /// A claim that the issuer's tokens must have is missing, other than required, or unfit for a header.
     ClaimMismatch "claim_mismatch" => InvalidToken,
-    /// The token is on the revocation list.
+    /// The token is on a revocation list, or was issued before a time that one names.
     TokenRevoked "token_revoked" => InvalidToken,
     /// The token is bound to a key or certificate whose possession was not shown.
     BindingMismatch "binding_mismatch" => InvalidToken,
@@ -122,7 +122,7 @@ reasons! {
     KeyInvalid "key_invalid" => InvalidKey,
     /// The key's time is over.
     KeyExpired "key_expired" => InvalidKey,
-    /// The client is on the revocation list.
+    /// The key or its client is on a revocation list.
     KeyRevoked "key_revoked" => InvalidKey,
     /// No user has this password.
     PasswordInvalid "password_invalid" => InvalidPassword,
@@ -150,6 +150,8 @@ reasons! {
     IssuerUnavailable "issuer_unavailable" => TemporarilyUnavailable,
     /// The proxy's route names a policy that there is not.
     PolicyUnknown "policy_unknown" => TemporarilyUnavailable,
+    /// A list that is fetched could not be had so far, or not for too long.
+    ListUnavailable "list_unavailable" => TemporarilyUnavailable,
     /// The filter cannot decide: no policy, or no believable clock.
     Internal "internal" => TemporarilyUnavailable,
 }

@@ -10,7 +10,7 @@ use crate::condition::Facts;
 use crate::conditions::Unmet;
 use crate::credential::Kinds;
 use crate::credential::basic::Pair;
-use crate::credential::key::Client;
+use crate::credential::key::{self, Client, KeyDigest};
 use crate::credential::read::{self, Found};
 use crate::decision::{Decision, Denial, Question, Trace, Verdict, Wish};
 use crate::deny::Reason;
@@ -19,12 +19,15 @@ use crate::forwarded;
 use crate::head::Head;
 use crate::identity::Identity;
 use crate::jose;
+use crate::list::lists::Standing;
+use crate::list::revoked::RevokedList;
 use crate::means::Means;
 use crate::password::Work;
 use crate::password::stored::Stored;
 use crate::path::NormalPath;
 use crate::policy::{Mode, Policy, Routing};
 use crate::reply::Reply;
+use crate::revoke;
 use crate::route::{self, Route, Target};
 use crate::rule::{Requirement, Rule};
 use crate::time::Time;
@@ -114,7 +117,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             reason,
             takes: Kinds {
                 token: !self.policy.issuers.is_empty(),
-                key: !self.policy.clients.is_empty(),
+                key: self.policy.has_keys(),
                 password: !self.policy.users.is_empty(),
             },
             scopes: Vec::new(),
@@ -227,44 +230,19 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             identities.push(self.verify_token(token)?);
         }
         if let Some(key) = &found.key {
-            identities.push(self.verify_key(key, found)?);
+            match self.verify_key(key) {
+                // Where both kinds may stand and a token may have any shape, what is nobody's key is a token.
+                Err(Reason::KeyInvalid) if found.either && found.token.is_none() => {
+                    self.shown = Kinds { token: true, key: false, ..self.shown };
+                    identities.push(self.verify_token(key)?);
+                }
+                verified => identities.push(verified?),
+            }
         }
         if let Some(pair) = &found.password {
             identities.push(self.verify_password(pair)?);
         }
         Ok(identities)
-    }
-
-    fn verify_key(&mut self, key: &[u8], found: &Found<'_>) -> Result<Identity<'a>, Reason> {
-        let policy = self.policy;
-        let (index, client) = match policy.clients.find(key, self.now) {
-            // Where both kinds may stand and a token may have any shape, what is nobody's key is a token.
-            Err(Reason::KeyInvalid) if found.either && found.token.is_none() => {
-                self.shown = Kinds { token: true, key: false, ..self.shown };
-                return self.verify_token(key);
-            }
-            found => found?,
-        };
-        self.trace.step(|| format!("the key is one of client `{}`", client.name));
-        if policy.revoked.has_client(Some(&client.name)) {
-            return Err(Reason::KeyRevoked);
-        }
-        self.check_bounds(client)?;
-        Ok(Identity::from_key(index, client))
-    }
-
-    /// Checks that a client or user calls from where, and what, it may.
-    fn check_bounds(&mut self, client: &Client) -> Result<(), Reason> {
-        if !client.from.is_empty() && !any_contains(&client.from, self.address()) {
-            self.trace.step(|| format!("`{}` is bound to other addresses", client.name));
-            return Err(Reason::AddressForbidden);
-        }
-        let route = self.route.map(|route| &route.label);
-        if !client.routes.is_empty() && !route.is_some_and(|route| client.routes.contains(route)) {
-            self.trace.step(|| format!("`{}` is bound to other routes", client.name));
-            return Err(Reason::ClientForbidden);
-        }
-        Ok(())
     }
 
     /// Checks a user's password. Somebody unknown costs as much as a wrong password, and is told the same.
@@ -286,6 +264,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         match (verdict, found) {
             (Some(true), Some((index, user))) => {
                 self.trace.step(|| format!("the password is that of user `{}`", user.profile.name));
+                self.check_revoked(Reason::PasswordInvalid, |list| revoke::has_user(list, &user.profile.name))?;
                 self.check_bounds(&user.profile)?;
                 Ok(Identity::from_password(index, user))
             }
@@ -321,15 +300,83 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         })?;
         let issuer = policy.issuers.get(token.issuer).ok_or(Reason::Internal)?;
         let identity = Identity::from_token(issuer, token);
-        if policy.revoked.has_token(&identity) {
-            return Err(Reason::TokenRevoked);
-        }
+        self.check_revoked(Reason::TokenRevoked, |list| revoke::has_token(list, &identity))?;
         Ok(identity)
     }
 
     /// The address of the caller, as far as it can be known.
     fn address(&self) -> Option<IpAddr> {
         forwarded::caller(self.head, self.means.peer, self.policy.hops)
+    }
+
+    /// Makes sure that a client or user calls from where, and what, it may.
+    fn check_bounds(&mut self, client: &Client) -> Result<(), Reason> {
+        if !client.from.is_empty() && !any_contains(&client.from, self.address()) {
+            self.trace.step(|| format!("`{}` is bound to other addresses", client.name));
+            return Err(Reason::AddressForbidden);
+        }
+        let route = self.route.map(|route| &route.label);
+        if !client.routes.is_empty() && !route.is_some_and(|route| client.routes.contains(route)) {
+            self.trace.step(|| format!("`{}` is bound to other routes", client.name));
+            return Err(Reason::ClientForbidden);
+        }
+        Ok(())
+    }
+
+    /// Whose key this is: the policy's own clients come before those of the store.
+    fn verify_key(&mut self, key: &[u8]) -> Result<Identity<'a>, Reason> {
+        let digest = key::shown(key).ok_or(Reason::KeyInvalid)?;
+        let (identity, bound) = match self.policy.clients.find(&digest, self.now)? {
+            Some((index, client)) => (Identity::from_key(index, client), Some(client)),
+            None => (self.find_stored(&digest)?, None),
+        };
+        self.trace.step(|| format!("the key is one of client `{}`", identity.name()));
+        self.check_revoked(Reason::KeyRevoked, |list| revoke::has_key(list, identity.name(), &digest))?;
+        bound.map_or(Ok(()), |client| self.check_bounds(client))?;
+        Ok(identity)
+    }
+
+    fn find_stored(&mut self, digest: &KeyDigest) -> Result<Identity<'a>, Reason> {
+        let (index, source) = self.policy.client_store().ok_or(Reason::KeyInvalid)?;
+        let Some(list) = self.means.lists.clients(index, source, self.now) else {
+            self.trace.step(|| String::from("the key is none of the policy, and the store of clients is not there"));
+            self.wants = Some(Wish::List(index));
+            return Err(Reason::ListUnavailable);
+        };
+        let found = list.find(digest).ok_or(Reason::KeyInvalid)?;
+        if self.policy.clients.has_name(found.name) {
+            self.trace.step(|| format!("the store has the key, of `{}`, who is a client of the policy", found.name));
+            return Err(Reason::KeyInvalid);
+        }
+        key::in_time(found.not_before, found.expires, self.now)?;
+        Ok(Identity::from_store(found.name, found.grants))
+    }
+
+    /// Makes sure that no revocation list names somebody: neither the policy's own nor one that is fetched. One that
+    /// cannot be had might.
+    fn check_revoked(&mut self, reason: Reason, names: impl Fn(&RevokedList) -> bool) -> Result<(), Reason> {
+        let policy = self.policy;
+        if names(&policy.revoked) {
+            return Err(reason);
+        }
+        let mut missing = false;
+        for (index, source) in policy.lists.iter().enumerate().filter(|(_, source)| source.content.revokes()) {
+            match self.means.lists.revoked(index, source, self.now) {
+                Standing::Serves(list) if names(list) => {
+                    self.trace.step(|| format!("the list `{}` revokes it", source.name));
+                    self.wants = None;
+                    return Err(reason);
+                }
+                Standing::Serves(_) | Standing::Silent => {}
+                Standing::Awaited => self.wants = Some(Wish::List(index)),
+                Standing::Missing => {
+                    self.trace.step(|| format!("the list `{}` is fetched, and is not there", source.name));
+                    self.wants = Some(Wish::List(index));
+                    missing = true;
+                }
+            }
+        }
+        if missing { Err(Reason::ListUnavailable) } else { Ok(()) }
     }
 
     fn hide_credentials(&mut self) {

@@ -11,6 +11,7 @@ use crate::jose::keyring::Keyring;
 use crate::jose::offload::NoOffload;
 use crate::json::Json;
 use crate::jwks::fetch::Answer;
+use crate::list::lists::Lists;
 use crate::means::Means;
 use crate::password::ledger::Ledger;
 use crate::peer::{self, Peer};
@@ -51,6 +52,8 @@ pub struct Explanation {
 pub struct Circumstances<'c> {
     /// The keys that were fetched.
     pub keyring: &'c Keyring,
+    /// The lists that were fetched.
+    pub lists: &'c Lists,
     /// Who is at the other end of the connection.
     pub peer: &'c dyn Peer,
     /// The policy that the proxy's route names.
@@ -59,10 +62,12 @@ pub struct Circumstances<'c> {
     pub introspected: Option<&'c [u8]>,
 }
 
-/// Decides a request and tells how. Keys that the policy has fetched are not there.
+/// Decides a request and tells how. What the policy has fetched is not there.
 pub fn explain(policy: &Policy, head: &Head<'_>, now: Time) -> Explanation {
     let keyring = Keyring::new(&policy.issuers);
-    let around = Circumstances { keyring: &keyring, peer: &peer::Nobody, chosen: None, introspected: None };
+    let lists = Lists::new(policy.lists.len());
+    let around =
+        Circumstances { keyring: &keyring, lists: &lists, peer: &peer::Nobody, chosen: None, introspected: None };
     explain_with(policy, &around, head, now)
 }
 
@@ -74,6 +79,7 @@ pub fn explain_with(policy: &Policy, around: &Circumstances<'_>, head: &Head<'_>
     let size = CacheSize { tokens: usize::from(around.introspected.is_some()), ttl: 1_000 };
     let mut means = Means {
         keyring: around.keyring,
+        lists: around.lists,
         cache: &mut Cache::new(size, 0),
         ledger: &mut Ledger::new(b""),
         at_once: true,
@@ -85,7 +91,7 @@ pub fn explain_with(policy: &Policy, around: &Circumstances<'_>, head: &Head<'_>
     if let (Some(Wish::Introspection { issuer, token }), Some(body)) = (&decision.wants, around.introspected)
         && let Some(asked) = policy.issuers.get(*issuer)
     {
-        let answer = Answer { status: Some(200), etag: Vec::new(), body: Some(body.to_vec()) };
+        let answer = Answer { status: Some(200), body: Some(body.to_vec()), ..Answer::default() };
         let outcome = introspection::settle(*issuer, asked, token, &answer, means.cache, now);
         steps = vec![format!("issuer `{}` is asked about the token: {}", asked.name, outcome.word())];
         decision = engine::decide(policy, head, now, &mut means, &mut steps);

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use crate::credential::Kind;
-use crate::credential::key::Client;
+use crate::credential::key::{Client, Grants};
 use crate::credential::user::User;
 use crate::jose::issuer::{Issuer, Keys};
 use crate::jose::token::Token;
 use crate::json::Json;
+use crate::time::Time;
 
 /// A verified caller.
 pub struct Identity<'a> {
@@ -18,6 +19,7 @@ enum Source<'a> {
     Token { issuer: &'a Issuer, token: Rc<Token> },
     Key { index: usize, client: &'a Client },
     Password { index: usize, user: &'a User },
+    Stored { name: String, grants: Rc<Grants> },
 }
 
 impl<'a> Identity<'a> {
@@ -36,12 +38,17 @@ impl<'a> Identity<'a> {
         Self { source: Source::Password { index, user } }
     }
 
+    /// The bearer of a key of the store, of the client with this name.
+    pub fn from_store(name: &str, grants: &Rc<Grants>) -> Self {
+        Self { source: Source::Stored { name: String::from(name), grants: Rc::clone(grants) } }
+    }
+
     /// `jwt`, `opaque` for a token that its issuer was asked about, `key`, or `basic`.
     pub fn method(&self) -> &'static str {
         match self.source {
             Source::Token { issuer: Issuer { keys: Keys::Asked(_), .. }, .. } => "opaque",
             Source::Token { .. } => "jwt",
-            Source::Key { .. } => "key",
+            Source::Key { .. } | Source::Stored { .. } => "key",
             Source::Password { .. } => "basic",
         }
     }
@@ -50,17 +57,18 @@ impl<'a> Identity<'a> {
     pub fn kind(&self) -> Kind {
         match self.source {
             Source::Token { .. } => Kind::Token,
-            Source::Key { .. } => Kind::Key,
+            Source::Key { .. } | Source::Stored { .. } => Kind::Key,
             Source::Password { .. } => Kind::Password,
         }
     }
 
-    /// The name of the issuer, client or user in the policy.
+    /// The name of the issuer, client or user.
     pub fn name(&self) -> &str {
         match &self.source {
             Source::Token { issuer, .. } => &issuer.name,
             Source::Key { client, .. } => &client.name,
             Source::Password { user, .. } => &user.profile.name,
+            Source::Stored { name, .. } => name,
         }
     }
 
@@ -68,15 +76,15 @@ impl<'a> Identity<'a> {
     pub fn issuer_index(&self) -> Option<usize> {
         match self.source {
             Source::Token { ref token, .. } => Some(token.issuer),
-            Source::Key { .. } | Source::Password { .. } => None,
+            Source::Key { .. } | Source::Stored { .. } | Source::Password { .. } => None,
         }
     }
 
-    /// The index of the client, for keys.
+    /// The index of the client, for keys of the policy.
     pub fn client_index(&self) -> Option<usize> {
         match self.source {
             Source::Key { index, .. } => Some(index),
-            Source::Token { .. } | Source::Password { .. } => None,
+            Source::Token { .. } | Source::Stored { .. } | Source::Password { .. } => None,
         }
     }
 
@@ -84,7 +92,7 @@ impl<'a> Identity<'a> {
     pub fn user_index(&self) -> Option<usize> {
         match self.source {
             Source::Password { index, .. } => Some(index),
-            Source::Token { .. } | Source::Key { .. } => None,
+            Source::Token { .. } | Source::Key { .. } | Source::Stored { .. } => None,
         }
     }
 
@@ -94,6 +102,7 @@ impl<'a> Identity<'a> {
             Source::Token { token, .. } => token.claims.json(),
             Source::Key { client, .. } => &client.claims,
             Source::Password { user, .. } => &user.profile.claims,
+            Source::Stored { grants, .. } => &grants.claims,
         }
     }
 
@@ -116,6 +125,7 @@ impl<'a> Identity<'a> {
             Source::Token { .. } => self.token_claim("client_id").or_else(|| self.token_claim("azp")),
             Source::Key { client, .. } => Some(&client.name),
             Source::Password { .. } => None,
+            Source::Stored { name, .. } => Some(name),
         }
     }
 
@@ -129,12 +139,21 @@ impl<'a> Identity<'a> {
         self.token_claim("iss")
     }
 
+    /// When the token was issued.
+    pub fn issued(&self) -> Option<Time> {
+        match &self.source {
+            Source::Token { token, .. } => token.issued(),
+            Source::Key { .. } | Source::Stored { .. } | Source::Password { .. } => None,
+        }
+    }
+
     /// The roles.
     pub fn roles(&self) -> &[String] {
         match &self.source {
             Source::Token { token, .. } => &token.roles,
             Source::Key { client, .. } => &client.roles,
             Source::Password { user, .. } => &user.profile.roles,
+            Source::Stored { grants, .. } => &grants.roles,
         }
     }
 
@@ -144,13 +163,14 @@ impl<'a> Identity<'a> {
             Source::Token { token, .. } => &token.scopes,
             Source::Key { client, .. } => &client.scopes,
             Source::Password { user, .. } => &user.profile.scopes,
+            Source::Stored { grants, .. } => &grants.scopes,
         }
     }
 
     fn token_claim(&self, name: &str) -> Option<&str> {
         match &self.source {
             Source::Token { token, .. } => token.claims.json().get(name).and_then(Json::as_str),
-            Source::Key { .. } | Source::Password { .. } => None,
+            Source::Key { .. } | Source::Stored { .. } | Source::Password { .. } => None,
         }
     }
 }

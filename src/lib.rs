@@ -43,6 +43,7 @@ pub mod identity;
 pub mod jose;
 pub mod json;
 pub mod jwks;
+pub mod list;
 pub mod login;
 pub mod means;
 pub mod password;

@@ -3,6 +3,7 @@
 use crate::cache::Cache;
 use crate::jose::keyring::Keyring;
 use crate::jose::offload::Offload;
+use crate::list::lists::Lists;
 use crate::password::ledger::Ledger;
 use crate::peer::Peer;
 
@@ -10,6 +11,8 @@ use crate::peer::Peer;
 pub struct Means<'m> {
     /// The keys that were fetched.
     pub keyring: &'m Keyring,
+    /// The lists that were fetched.
+    pub lists: &'m Lists,
     /// Tokens that were verified before.
     pub cache: &'m mut Cache,
     /// Passwords that were checked before.

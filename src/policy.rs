@@ -10,8 +10,9 @@ use crate::credential::user::Users;
 use crate::credential::{Location, Read};
 use crate::deny::DenyStyle;
 use crate::jose::issuer::Issuers;
+use crate::list::revoked::RevokedList;
+use crate::list::source::{Content, ListSource};
 use crate::resource::Resource;
-use crate::revoke::Revoked;
 use crate::route::Route;
 use crate::rule::Rule;
 use crate::upstream::{Upstream, is_spelling};
@@ -31,7 +32,10 @@ pub struct Policy {
     pub(crate) read: Rc<Read>,
     pub(crate) routing: Routing,
     pub(crate) upstream: Upstream,
-    pub(crate) revoked: Rc<Revoked>,
+    /// Who no longer counts, as the policy itself says.
+    pub(crate) revoked: Rc<RevokedList>,
+    /// The lists that are fetched.
+    pub(crate) lists: Rc<[ListSource]>,
     pub(crate) deny: DenyStyle,
     /// Which origins may read our answers.
     pub(crate) cors: Option<Cors>,
@@ -140,6 +144,21 @@ impl Policy {
     /// Who has a password.
     pub fn users(&self) -> &Users {
         &self.users
+    }
+
+    /// The lists that are fetched, in an order that stays.
+    pub fn lists(&self) -> &[ListSource] {
+        &self.lists
+    }
+
+    /// The store of clients, and its index among the lists.
+    pub fn client_store(&self) -> Option<(usize, &ListSource)> {
+        self.lists.iter().enumerate().find(|(_, source)| source.content == Content::Clients)
+    }
+
+    /// Whether anybody has a key.
+    pub fn has_keys(&self) -> bool {
+        !self.clients.is_empty() || self.client_store().is_some()
     }
 
     /// How many verified tokens are kept, and how long.

@@ -91,7 +91,9 @@ impl Reply {
         if matches!(values.status, 400 | 401 | 403) {
             headers.extend(challenges(denial, style).into_iter().map(|value| own(("www-authenticate", value))));
         }
-        if matches!(denial.reason, Reason::KeysUnavailable | Reason::IssuerUnavailable | Reason::PasswordsBusy) {
+        let unavailable =
+            [Reason::KeysUnavailable, Reason::IssuerUnavailable, Reason::ListUnavailable, Reason::PasswordsBusy];
+        if unavailable.contains(&denial.reason) {
             headers.push(own(("retry-after", String::from(RETRY_AFTER))));
         }
         if denial.reason == Reason::TooManyFailures {

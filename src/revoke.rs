@@ -1,36 +1,39 @@
-//! Who no longer counts: revoked token ids, subjects and clients.
+//! Who no longer counts: whether a verified caller is on a revocation list.
 
-use std::collections::BTreeSet;
-
+use crate::credential::key::KeyDigest;
 use crate::identity::Identity;
+use crate::list::revoked::{Kind, RevokedList};
 
-/// The revocation lists of a policy.
-#[derive(Debug, Default)]
-pub struct Revoked {
-    /// Ids of tokens.
-    pub jti: BTreeSet<String>,
-    /// Subjects of tokens.
-    pub sub: BTreeSet<String>,
-    /// Clients, of tokens and of keys.
-    pub client: BTreeSet<String>,
+/// Whether the token of an identity, which may name two clients, is on a list. Claims are looked up only where there are
+/// entries for them.
+pub fn has_token(list: &RevokedList, identity: &Identity<'_>) -> bool {
+    if list.is_empty() {
+        return false;
+    }
+    let iss = identity.issuer();
+    let has = |kind, value: Option<&str>| value.is_some_and(|value| list.has(kind, value, iss));
+    (list.has_kind(Kind::Jti) && has(Kind::Jti, identity.jti()))
+        || (list.has_kind(Kind::Sub) && has(Kind::Sub, identity.sub()))
+        || (list.has_kind(Kind::Client)
+            && (has(Kind::Client, identity.client()) || has(Kind::Client, identity.authorized_party())))
+        || is_too_old(list, identity, iss)
 }
 
-impl Revoked {
-    /// Whether the token of an identity, which may name two clients, is revoked. Claims are looked up only where
-    /// there is a list for them.
-    pub fn has_token(&self, identity: &Identity<'_>) -> bool {
-        (!self.jti.is_empty() && holds(&self.jti, identity.jti()))
-            || (!self.sub.is_empty() && holds(&self.sub, identity.sub()))
-            || (!self.client.is_empty()
-                && (self.has_client(identity.client()) || self.has_client(identity.authorized_party())))
-    }
-
-    /// Whether a client is revoked.
-    pub fn has_client(&self, client: Option<&str>) -> bool {
-        holds(&self.client, client)
-    }
+/// Whether a token was issued before the time that a list names for its issuer or subject. One that does not say when
+/// it was issued may have been.
+fn is_too_old(list: &RevokedList, identity: &Identity<'_>, iss: Option<&str>) -> bool {
+    list.has_times()
+        && list
+            .issued_before(iss, identity.sub())
+            .is_some_and(|time| identity.issued().is_none_or(|issued| issued < time))
 }
 
-fn holds(list: &BTreeSet<String>, value: Option<&str>) -> bool {
-    value.is_some_and(|value| list.contains(value))
+/// Whether a key, or its client, is on a list.
+pub fn has_key(list: &RevokedList, client: &str, digest: &KeyDigest) -> bool {
+    list.has(Kind::Client, client, None) || list.has_key(digest)
+}
+
+/// Whether a user with a password is on a list.
+pub fn has_user(list: &RevokedList, name: &str) -> bool {
+    list.has(Kind::User, name, None)
 }

@@ -50,7 +50,7 @@ pub enum Party {
     Issuers,
     /// Keys of this client.
     Client(usize),
-    /// Keys of every client.
+    /// Keys of every client, those of the store too.
     Clients,
     /// The password of this user.
     User(usize),
@@ -74,7 +74,7 @@ impl Party {
             Party::Issuer(index) => identity.issuer_index() == Some(index),
             Party::Issuers => identity.issuer_index().is_some(),
             Party::Client(index) => identity.client_index() == Some(index),
-            Party::Clients => identity.client_index().is_some(),
+            Party::Clients => identity.kind() == Kind::Key,
             Party::User(index) => identity.user_index() == Some(index),
             Party::Users => identity.user_index().is_some(),
         }

@@ -583,3 +583,96 @@ fn passwords_are_hashed_from_stdin_only() {
         );
     }
 }
+
+#[test]
+fn list_makes_documents_and_tells_no_key() {
+    let table =
+        format!("name,key,expires,roles\nacme,{KEY},,partner\nglobex,gk_test_demo_key_0002,2026-12-31T00:00:00Z,\n");
+    let made = gatekey_with(&["list", "clients", "-"], &table);
+    assert_eq!((made.code, made.err.as_str()), (0, ""));
+    assert!(
+        made.out.starts_with("gatekey-clients 1 2\nset s1 {\"roles\":[\"partner\"]}\nkey 273b5ea0"),
+        "{}",
+        made.out
+    );
+    let checked = gatekey_with(&["list", "check", "-"], &made.out);
+    assert_eq!((checked.code, checked.out.as_str()), (0, "ok: 2 keys of clients\n"));
+    let cut = made.out.strip_suffix("end\n").unwrap();
+    let checked = gatekey_with(&["list", "check", "-"], cut);
+    assert_eq!((checked.code, checked.out.as_str()), (1, ""));
+    assert_eq!(checked.err, "gatekey: -: the document does not end with a line `end`: it is cut off\n");
+
+    let wrong = format!(
+        "name,key,expires,scopes,claims\nacme,{KEY}\na b,{KEY},,,\nacme,short,,,\nacme,{KEY},soon,,\nacme,{KEY}1,,\"a\"\"b\",\nacme,{KEY}2,,,[]\n,{KEY}3,,,\nacme,,,,\nacme,{KEY}4,,,\nglobex,{KEY}4,,,\n"
+    );
+    let made = gatekey_with(&["list", "clients", "-"], &wrong);
+    assert_eq!((made.code, made.out.as_str()), (1, ""));
+    let lines: Vec<&str> = made.err.lines().map(|line| line.strip_prefix("gatekey: -: line ").unwrap()).collect();
+    assert_eq!(
+        lines,
+        [
+            "2: 2 cells, where the first line has 5",
+            "3: a name is 1 to 64 letters, digits, _ and -",
+            "4: a key is 16 to 256 visible ASCII characters",
+            "5: expires is no RFC 3339 time",
+            "6: a scope is visible ASCII without quotes and backslashes (RFC 6749 section 3.3)",
+            "7: claims are no JSON object",
+            "8: no name",
+            "9: no key",
+            "11: the key of line 10 again",
+        ]
+    );
+    // The line of columns was forgotten: what is told of it may be a key.
+    let made = gatekey_with(&["list", "clients", "-"], &format!("acme,{KEY}\n"));
+    assert!(made.code == 1 && made.err.contains("line 1: column 2 is none of name, key"), "{}", made.err);
+    for output in [made.out + &made.err, wrong_output(&wrong)] {
+        assert!(!output.contains("gk_test"), "{output}");
+    }
+    let revoked = gatekey_with(&["list", "revoked", "-"], "# lost on Monday\njti a\nkey 001122\n");
+    assert_eq!(
+        revoked.err,
+        "gatekey: -: line 3 has something else where a SHA-256 digest in hexadecimal digits must be\n"
+    );
+    assert_eq!(gatekey(&["list", "clients"]).code, 2);
+    assert_eq!(gatekey(&["list", "burn", "-"]).code, 2);
+}
+
+fn wrong_output(table: &str) -> String {
+    let made = gatekey_with(&["list", "clients", "-"], table);
+    made.out + &made.err
+}
+
+#[test]
+fn explain_decides_with_lists() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("explain-lists");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let from = "{ uri: https://lists.example/x, cluster: lists }";
+    let policy = file("policy.yaml", &format!("clients_from: {from}\nrevoked: {{ from: {from} }}\n"));
+    let clients = gatekey_with(&["list", "clients", "-"], &format!("name,key\nacme,{KEY}\nglobex,{KEY}1\n")).out;
+    let revoked = gatekey_with(&["list", "revoked", "-"], "client globex\n").out;
+    let (clients, revoked) = (file("clients", &clients), file("revoked", &revoked));
+    let (clients, revoked) = (format!("clients={clients}"), format!("revoked={revoked}"));
+    let explain = |key: &str, lists: &[&String]| {
+        let mut args = vec!["explain", &policy, "--key", key, "--now", NOW];
+        lists.iter().for_each(|list| args.extend(["--list", list]));
+        let ran = gatekey(&args);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        told["reason"].as_str().unwrap_or("allowed").to_owned()
+    };
+    let other = format!("{KEY}1");
+    assert_eq!(explain(KEY, &[]), "list_unavailable");
+    assert_eq!(explain(KEY, &[&clients]), "list_unavailable");
+    assert_eq!(explain(KEY, &[&clients, &revoked]), "allowed");
+    assert_eq!(explain(&other, &[&clients, &revoked]), "key_revoked");
+    assert_eq!(explain("gk_test_demo_key_0009", &[&clients, &revoked]), "key_invalid");
+    let wrong = gatekey(&["explain", &policy, "--list", "nobody=x"]);
+    assert!(wrong.code == 1 && wrong.err.contains("fetches no list nobody"), "{}", wrong.err);
+    let wrong = gatekey(&["explain", &policy, "--list", &revoked.replace("revoked=", "clients=")]);
+    assert!(wrong.code == 1 && wrong.err.contains("line 1 does not begin with"), "{}", wrong.err);
+}

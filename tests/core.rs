@@ -6,6 +6,7 @@ use gatekey::deny::Reason;
 use gatekey::explain::{Circumstances, explain_with};
 use gatekey::head::Head;
 use gatekey::jose::keyring::Keyring;
+use gatekey::list::lists::Lists;
 use gatekey::time::Time;
 use support::table::parse;
 use support::{Case, CaseFile, Outcome, Rung, Tally, check, load_all, now_seconds};
@@ -34,6 +35,7 @@ fn run(policy: &gatekey::policy::Policy, file: &CaseFile, case: &Case, now: u64)
     let keyring = Keyring::new(policy.issuers());
     let around = Circumstances {
         keyring: &keyring,
+        lists: &Lists::new(policy.lists().len()),
         peer: &case.request.peer,
         chosen: case.request.policy.as_deref(),
         introspected: case.request.introspected.as_deref().map(str::as_bytes),

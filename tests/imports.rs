@@ -19,6 +19,7 @@ const LOGGING: &[&str] = &[
     "src/shell/configure.rs",
     "src/shell/fetcher.rs",
     "src/shell/introspector.rs",
+    "src/shell/lists.rs",
     "src/shell/plugin.rs",
     "src/shell/stream.rs",
 ];

@@ -11,6 +11,8 @@ mod decide;
 mod hide;
 #[path = "properties/life.rs"]
 mod life;
+#[path = "properties/lists.rs"]
+mod lists;
 #[path = "properties/path.rs"]
 mod path;
 #[path = "properties/token.rs"]

@@ -18,6 +18,8 @@ mod introspect;
 mod lab;
 #[path = "wasm/life.rs"]
 mod life;
+#[path = "wasm/lists.rs"]
+mod lists;
 
 #[path = "wasm/passwords.rs"]
 mod passwords;

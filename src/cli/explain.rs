@@ -10,10 +10,13 @@ use gatekey::jose::document;
 use gatekey::jose::issuer::Keys;
 use gatekey::jose::keyring::Keyring;
 use gatekey::json::Json;
+use gatekey::list::lists::Lists;
+use gatekey::list::load;
 use gatekey::policy::Policy;
 use gatekey::time::Time;
 
 use super::args::Args;
+use super::list;
 use super::policy_file::{Env, compile_aloud, read, read_text, text};
 use super::requests::{Request, key_places, read_line};
 use super::{Failure, Outcome};
@@ -38,6 +41,7 @@ sees, and the steps that led there.
   --policy NAME          decide by this one of the policies by name
   --introspected JSON    what an issuer that is asked about the token answers
   --jwks NAME=FILE       the key set of an issuer whose keys are fetched; without it they are not there
+  --list NAME=FILE       a list that is fetched: clients, revoked, or revoked_1 ... where there are several
   --now TIME             decide as at this RFC 3339 time
   --env NAME=VALUE       a variable of the host's VM environment; those of this process count too
   --allow-missing-env    make up variables that are not set
@@ -45,6 +49,12 @@ sees, and the steps that led there.
 
 Exit codes: 0 all requests were decided, however; 1 the policy or a line is wrong.
 ";
+
+/// What the policy has others for.
+struct Fetched<'f> {
+    keyring: &'f Keyring,
+    lists: &'f Lists,
+}
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
     let file = args.file()?;
@@ -62,10 +72,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
         }
     }
     let policy = compile_aloud(&read(file)?, &env)?.policy;
-    let keyring = keyring(&policy, args, now)?;
+    let (keyring, lists) = (keyring(&policy, args, now)?, lists(&policy, args, now)?);
+    let fetched = Fetched { keyring: &keyring, lists: &lists };
     match list {
-        Some(list) => explain_list(&policy, &keyring, list, now, out),
-        None => explain_one(&policy, &keyring, args, now, out),
+        Some(list) => explain_list(&policy, &fetched, list, now, out),
+        None => explain_one(&policy, &fetched, args, now, out),
     }
 }
 
@@ -100,7 +111,24 @@ fn keyring(policy: &Policy, args: &Args, now: Time) -> Result<Keyring, Failure> 
     Ok(keyring)
 }
 
-fn explain_list(policy: &Policy, keyring: &Keyring, list: &str, now: Time, out: &mut dyn Write) -> Outcome {
+/// The lists that `--list NAME=FILE` stands in for, as if they had just been fetched.
+fn lists(policy: &Policy, args: &Args, now: Time) -> Result<Lists, Failure> {
+    let mut lists = Lists::new(policy.lists().len());
+    for pair in args.all("list") {
+        let (name, file) =
+            pair.split_once('=').ok_or_else(|| Failure::Usage(String::from("write --list NAME=FILE")))?;
+        let found = policy.lists().iter().enumerate().find(|(_, source)| source.name == name);
+        let Some((index, source)) = found else {
+            return Err(Failure::Input(format!("gatekey: the policy fetches no list {name}\n")));
+        };
+        let list = load::read(source.content, 0, &list::read(file)?)
+            .map_err(|flaw| Failure::Input(format!("gatekey: {file}: {flaw}\n")))?;
+        lists.install(index, list, now);
+    }
+    Ok(lists)
+}
+
+fn explain_list(policy: &Policy, fetched: &Fetched<'_>, list: &str, now: Time, out: &mut dyn Write) -> Outcome {
     let input: Box<dyn BufRead> = match list {
         "-" => Box::new(BufReader::new(io::stdin())),
         path => {
@@ -120,7 +148,7 @@ fn explain_list(policy: &Policy, keyring: &Keyring, list: &str, now: Time, out: 
             Ok(line) => {
                 let line = read_line(line);
                 match line.request {
-                    Ok(request) => decide(policy, keyring, &request, now).to_json(line.id),
+                    Ok(request) => decide(policy, fetched, &request, now).to_json(line.id),
                     Err(message) => error(line.id, message, &mut bad),
                 }
             }
@@ -136,9 +164,10 @@ fn error(id: Json<'static>, message: String, bad: &mut bool) -> Json<'static> {
     Json::Object(vec![("id".into(), id), ("error".into(), text(message))])
 }
 
-fn decide(policy: &Policy, keyring: &Keyring, request: &Request, now: Time) -> Explanation {
+fn decide(policy: &Policy, fetched: &Fetched<'_>, request: &Request, now: Time) -> Explanation {
     let around = Circumstances {
-        keyring,
+        keyring: fetched.keyring,
+        lists: fetched.lists,
         peer: &request.peer,
         chosen: request.policy.as_deref(),
         introspected: request.introspected.as_deref().map(str::as_bytes),
@@ -146,7 +175,7 @@ fn decide(policy: &Policy, keyring: &Keyring, request: &Request, now: Time) -> E
     explain_with(policy, &around, &Head { pairs: &request.head(), complete: true }, now)
 }
 
-fn explain_one(policy: &Policy, keyring: &Keyring, args: &Args, now: Time, out: &mut dyn Write) -> Outcome {
+fn explain_one(policy: &Policy, fetched: &Fetched<'_>, args: &Args, now: Time, out: &mut dyn Write) -> Outcome {
     let mut request = Request::new(args.one("method")?.unwrap_or("GET"), args.one("path")?.unwrap_or("/"));
     for header in args.all("header") {
         request.header(header).ok_or_else(|| Failure::Usage(String::from("write --header 'Name: value'")))?;
@@ -162,7 +191,7 @@ fn explain_one(policy: &Policy, keyring: &Keyring, args: &Args, now: Time, out: 
     }
     request.policy = args.one("policy")?.map(String::from);
     request.introspected = args.one("introspected")?.map(String::from);
-    let explanation = decide(policy, keyring, &request, now);
+    let explanation = decide(policy, fetched, &request, now);
     if args.flag("human") || (io::stdout().is_terminal() && !args.flag("json")) {
         return human(&explanation, out);
     }

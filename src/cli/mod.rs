@@ -6,6 +6,7 @@ mod explain;
 mod fmt;
 mod hash;
 mod keygen;
+mod list;
 mod mint;
 mod policy_file;
 mod requests;
@@ -29,6 +30,7 @@ usage: gatekey COMMAND ...
   keygen                 make an API key and the line for the policy
   hash [KEY]             make the line for the policy from a key
   mint                   make a test token
+  list VERB FILE         make or check the document of a list that the filter fetches
   schema                 print the JSON Schema of policies
   fmt FILE               print a policy as the JSON that hosts take
   help COMMAND           tell more about a command
@@ -67,7 +69,7 @@ struct Command {
     run: fn(&Args, &mut dyn Write) -> Outcome,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command { name: "check", help: check::HELP, flags: &["allow-missing-env"], values: &["env"], run: check::run },
     Command {
         name: "explain",
@@ -85,6 +87,7 @@ const COMMANDS: [Command; 7] = [
             "policy",
             "introspected",
             "jwks",
+            "list",
         ],
         run: explain::run,
     },
@@ -113,6 +116,7 @@ const COMMANDS: [Command; 7] = [
         ],
         run: mint::run,
     },
+    Command { name: "list", help: list::HELP, flags: &[], values: &[], run: list::run },
     Command { name: "schema", help: schema::HELP, flags: &[], values: &[], run: schema::run },
     Command { name: "fmt", help: fmt::HELP, flags: &["pretty"], values: &["env"], run: fmt::run },
 ];

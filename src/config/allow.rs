@@ -18,13 +18,20 @@ pub(super) struct Parties {
     pub(super) clients: Vec<String>,
     /// Users.
     pub(super) users: Vec<String>,
+    /// Whether there are others in a store, whose names are not known.
+    pub(super) store: bool,
 }
 
 impl Parties {
+    /// Whether anybody has a key.
+    pub(super) fn has_keys(&self) -> bool {
+        !self.clients.is_empty() || self.store
+    }
+
     /// Everybody whom the policy knows.
     pub(super) fn everybody(&self) -> Vec<Party> {
         let issuers = (!self.issuers.is_empty()).then_some(Party::Issuers);
-        let clients = (!self.clients.is_empty()).then_some(Party::Clients);
+        let clients = self.has_keys().then_some(Party::Clients);
         let users = (!self.users.is_empty()).then_some(Party::Users);
         issuers.into_iter().chain(clients).chain(users).collect()
     }
@@ -92,7 +99,7 @@ fn party(node: &Node<'_>, name: &str, parties: &Parties) -> Option<Party> {
     match found {
         None => node.unknown("credential", name, parties.words(), None),
         Some(Party::Issuers) if parties.issuers.is_empty() => node.error("there are no issuers"),
-        Some(Party::Clients) if parties.clients.is_empty() => node.error("there are no clients"),
+        Some(Party::Clients) if !parties.has_keys() => node.error("there are no clients"),
         Some(Party::Users) if parties.users.is_empty() => node.error("there are no users"),
         Some(_) => {}
     }
@@ -169,9 +176,9 @@ fn all_of(node: &Node<'_>, parties: &Parties) -> Vec<Party> {
     found
 }
 
-/// Names of clients. Those of tokens are the issuer's business; without issuers only our own can be meant.
+/// Names of clients. Those of tokens are the issuer's business; without issuers and a store only our own can be meant.
 fn clients(items: &[Node<'_>], parties: &Parties) -> Vec<String> {
-    if parties.issuers.is_empty() {
+    if parties.issuers.is_empty() && !parties.store {
         for item in items {
             if let Some(name) =
                 item.value().as_str().filter(|name| !parties.clients.iter().any(|client| client == name))

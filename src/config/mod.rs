@@ -15,6 +15,7 @@ mod introspect;
 mod issuers;
 mod jwks;
 mod keys;
+mod lists;
 mod login;
 mod node;
 mod policies;
@@ -35,6 +36,7 @@ mod wire;
 use std::rc::Rc;
 
 pub use error::{ConfigError, Warning};
+pub use value::is_name;
 
 use crate::credential::key::Clients;
 use crate::credential::user::Users;
@@ -134,10 +136,12 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
     let client_nodes = allow::entries_of(client_section.as_ref());
     let user_nodes = allow::entries_of(user_section.as_ref());
     let names = |nodes: &[(&str, Node<'_>)]| nodes.iter().map(|(name, _)| String::from(*name)).collect();
+    let store = top.get("clients_from");
     let parties = Parties {
         issuers: names(&issuer_nodes),
         clients: names(&client_nodes),
         users: users::names(user_section.as_ref()),
+        store: store.is_some(),
     };
     let mut secrets = Secrets::new(env);
     let issuers = issuer_section.as_ref().map_or_else(Issuers::default, |node| issuers::read(node, &mut secrets));
@@ -145,20 +149,27 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
     let users = user_section.as_ref().map_or_else(Users::default, users::read);
     allow::check_shared(&client_nodes, &user_nodes, &parties);
     let nobody = |section: Option<&Node<'_>>| section.is_none_or(|node| node.is_empty());
-    if nobody(issuer_section.as_ref()) && nobody(client_section.as_ref()) && nobody(user_section.as_ref()) {
+    if nobody(issuer_section.as_ref())
+        && nobody(client_section.as_ref())
+        && nobody(user_section.as_ref())
+        && store.is_none()
+    {
         root.error_cure("knows nobody", "name at least one of `issuers`, `clients` and `users`");
     }
 
     let read = read::read(
         top.get("read").as_ref(),
         !parties.issuers.is_empty(),
-        !parties.clients.is_empty(),
+        parties.has_keys(),
         issuers.asked().is_some(),
     );
+    let (revoked, mut lists) = revoked::read(top.get("revoked").as_ref(), &parties);
+    lists.extend(store.as_ref().and_then(lists::clients));
     let shared = Shared {
         clients: Rc::new(clients),
         read: Rc::new(read),
-        revoked: Rc::new(revoked::read(top.get("revoked").as_ref(), &parties)),
+        revoked: Rc::new(revoked),
+        lists: lists.into(),
         hops: forwarded::read(top.get("forwarded").as_ref()),
         cache: cache::read(top.get("cache").as_ref(), issuers.asked().is_some()),
         users: Rc::new(users),

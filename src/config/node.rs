@@ -355,16 +355,6 @@ impl<'j> Fields<'j> {
             self.node.child(self.place.as_ref(), Step::Member(name), value).no_value();
         }
     }
-
-    /// Refuses fields that are part of the language, but not of this version.
-    #[cold]
-    pub(super) fn later(&self, fields: &[(&str, &str)]) {
-        for (name, what) in fields {
-            if let Some(node) = self.get(name) {
-                node.error(format!("{what} not supported yet"));
-            }
-        }
-    }
 }
 
 #[cfg(test)]

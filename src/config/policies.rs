@@ -14,8 +14,9 @@ use crate::credential::key::Clients;
 use crate::credential::user::Users;
 use crate::deny::DenyStyle;
 use crate::jose::issuer::Issuers;
+use crate::list::revoked::RevokedList;
+use crate::list::source::ListSource;
 use crate::policy::{DEFAULT, Mode, Policy, Routing};
-use crate::revoke::Revoked;
 use crate::rule::{Requirement, Rule};
 use crate::upstream::Strip;
 
@@ -26,7 +27,8 @@ pub(super) struct Shared {
     pub(super) clients: Rc<Clients>,
     pub(super) users: Rc<Users>,
     pub(super) read: Rc<Read>,
-    pub(super) revoked: Rc<Revoked>,
+    pub(super) revoked: Rc<RevokedList>,
+    pub(super) lists: Rc<[ListSource]>,
     pub(super) cache: CacheSize,
     pub(super) hops: usize,
     pub(super) digest: String,
@@ -123,6 +125,7 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared) -> Policy {
         routing,
         upstream,
         revoked: Rc::clone(&shared.revoked),
+        lists: Rc::clone(&shared.lists),
         deny: DenyStyle {
             metadata: resource.as_ref().map(|resource| resource.address.clone()),
             ..deny::read(sections.get("deny").as_ref())

@@ -5,7 +5,7 @@ use super::node::{Fields, Node};
 use super::value::duration;
 use crate::jose::alg::Alg;
 use crate::jose::iss::Name;
-use crate::jwks::source::{Place, Source, Uri};
+use crate::jwks::source::{Place, Schedule, Source, Uri};
 
 /// How often keys are fetched where the policy says nothing, in milliseconds.
 const REFRESH: i64 = 600_000;
@@ -39,6 +39,12 @@ pub(super) fn read(node: &Node<'_>, fields: &Fields<'_>, iss: &Name, algorithms:
         }
     };
     let cluster = cluster(node, fields);
+    let schedule = read_schedule(fields, "is more than 24h: a key that was withdrawn would serve too long");
+    Some(Source { cluster: cluster?, place: place?, schedule, algorithms })
+}
+
+/// Reads how often something is fetched and how long it serves.
+pub(super) fn read_schedule(fields: &Fields<'_>, too_stale: &str) -> Schedule {
     let bounded = |name: &str, default: i64, (least, most): (i64, i64), says: &str| {
         let Some(node) = fields.scalar(name) else {
             return default;
@@ -50,13 +56,8 @@ pub(super) fn read(node: &Node<'_>, fields: &Fields<'_>, iss: &Name, algorithms:
         value
     };
     let refresh = bounded("refresh", REFRESH, REFRESH_BOUNDS, "is less than 5s or more than 24h");
-    let keep_stale = bounded(
-        "keep_stale",
-        KEEP_STALE,
-        (0, MOST_STALE),
-        "is more than 24h: a key that was withdrawn would serve too long",
-    );
-    Some(Source { cluster: cluster?, place: place?, refresh, keep_stale, algorithms })
+    let keep_stale = bounded("keep_stale", KEEP_STALE, (0, MOST_STALE), too_stale);
+    Schedule { refresh, keep_stale }
 }
 
 /// Reads an address; `danger` is what comes of one without TLS.

@@ -13,7 +13,7 @@ pub(super) const RESERVED: [&str; 7] = ["issuers", "clients", "users", "public",
 
 /// Whether a name is one: letters, digits, `_` and `-`.
 #[cold]
-pub(super) fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 

@@ -1,7 +1,8 @@
 //! API keys: found by the digest of what the caller shows, so that the policy holds no key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::FixedState;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -44,6 +45,23 @@ impl Client {
     }
 }
 
+/// What clients that are kept elsewhere have; many share one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grants {
+    /// Roles.
+    pub roles: Vec<String>,
+    /// Scopes.
+    pub scopes: Vec<String>,
+    /// Claims, in the shape of a token's.
+    pub claims: Json<'static>,
+}
+
+impl Default for Grants {
+    fn default() -> Self {
+        Self { roles: Vec::new(), scopes: Vec::new(), claims: Json::Object(Vec::new()) }
+    }
+}
+
 /// The SHA-256 digest of a key.
 pub type KeyDigest = [u8; 32];
 
@@ -63,12 +81,14 @@ pub struct KeyRecord {
 pub struct Clients {
     list: Vec<Client>,
     keys: BTreeMap<KeyDigest, KeyRecord>,
+    by_name: HashMap<String, usize, FixedState>,
 }
 
 impl Clients {
     /// Takes clients and their keys.
     pub fn new(list: Vec<Client>, keys: BTreeMap<KeyDigest, KeyRecord>) -> Self {
-        Self { list, keys }
+        let by_name = list.iter().enumerate().map(|(index, client)| (client.name.clone(), index)).collect();
+        Self { list, keys, by_name }
     }
 
     /// Whether there are none.
@@ -81,32 +101,44 @@ impl Clients {
         self.list.iter()
     }
 
-    /// The client that a key belongs to, and its index.
+    /// The client that a key belongs to, and its index; `None` if nobody has it.
     ///
     /// # Errors
-    /// [`Reason::KeyInvalid`] if nobody has it or it does not count yet, [`Reason::KeyExpired`] if it does not
-    /// count any more.
-    pub fn find(&self, key: &[u8], now: Time) -> Result<(usize, &Client), Reason> {
-        // Not worth a hash: no key of ours looks like this.
-        if !LENGTH.contains(&key.len()) || !key.iter().all(u8::is_ascii_graphic) {
-            return Err(Reason::KeyInvalid);
-        }
-        let digest = digest(key);
+    /// As [`in_time`].
+    pub fn find(&self, digest: &KeyDigest, now: Time) -> Result<Option<(usize, &Client)>, Reason> {
         // The search compares digests, which tell a guesser nothing about keys; the last word is constant in time.
-        let (_, record) = self
-            .keys
-            .get_key_value(&digest)
-            .filter(|(known, _)| bool::from(known.as_slice().ct_eq(&digest)))
-            .ok_or(Reason::KeyInvalid)?;
-        if record.not_before.is_some_and(|not_before| now < not_before) {
-            return Err(Reason::KeyInvalid);
-        }
-        if record.expires.is_some_and(|expires| now >= expires) {
-            return Err(Reason::KeyExpired);
-        }
+        let found = self.keys.get_key_value(digest).filter(|(known, _)| bool::from(known.as_slice().ct_eq(digest)));
+        let Some((_, record)) = found else {
+            return Ok(None);
+        };
+        in_time(record.not_before, record.expires, now)?;
         let client = self.list.get(record.client).ok_or(Reason::Internal)?;
-        Ok((record.client, client))
+        Ok(Some((record.client, client)))
     }
+
+    /// Whether a client has this name.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+}
+
+/// Whether a key counts now.
+///
+/// # Errors
+/// [`Reason::KeyInvalid`] if it does not count yet, [`Reason::KeyExpired`] if it does not count any more.
+pub fn in_time(not_before: Option<Time>, expires: Option<Time>, now: Time) -> Result<(), Reason> {
+    if not_before.is_some_and(|not_before| now < not_before) {
+        return Err(Reason::KeyInvalid);
+    }
+    if expires.is_some_and(|expires| now >= expires) {
+        return Err(Reason::KeyExpired);
+    }
+    Ok(())
+}
+
+/// The digest of what a caller shows; `None` if no key looks like this, which is then not worth a hash.
+pub fn shown(key: &[u8]) -> Option<KeyDigest> {
+    (LENGTH.contains(&key.len()) && key.iter().all(u8::is_ascii_graphic)).then(|| digest(key))
 }
 
 /// The digest under which a key is kept.

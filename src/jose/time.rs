@@ -47,9 +47,16 @@ pub(super) struct Times {
     exp: Option<Time>,
     nbf: Option<Time>,
     iat: Option<Time>,
+    /// `iat` rounded down, where the earlier it is the worse.
+    issued: Option<Time>,
 }
 
 impl Times {
+    /// When the token was issued.
+    pub(super) fn issued(&self) -> Option<Time> {
+        self.issued
+    }
+
     /// Takes note of a claim if it is a time claim.
     ///
     /// # Errors
@@ -58,7 +65,10 @@ impl Times {
         match name {
             "exp" => self.exp = Some(numeric_date(value, Round::Down)?),
             "nbf" => self.nbf = Some(numeric_date(value, Round::Up)?),
-            "iat" => self.iat = Some(numeric_date(value, Round::Up)?),
+            "iat" => {
+                self.iat = Some(numeric_date(value, Round::Up)?);
+                self.issued = Some(numeric_date(value, Round::Down)?);
+            }
             _ => {}
         }
         Ok(())

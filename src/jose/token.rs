@@ -4,6 +4,7 @@ use super::binding::Binding;
 use super::issuer::Issuer;
 use super::time::Times;
 use crate::json::Json;
+use crate::time::Time;
 
 /// Claims of a token whose signature holds and whose issuer's rules are met.
 #[derive(Debug)]
@@ -38,6 +39,11 @@ pub struct Token {
 pub struct UnfitClaim;
 
 impl Token {
+    /// When it was issued (RFC 7519 section 4.1.6), if it says so.
+    pub fn issued(&self) -> Option<Time> {
+        self.times.issued()
+    }
+
     /// Takes verified claims.
     ///
     /// # Errors

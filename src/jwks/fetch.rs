@@ -5,6 +5,9 @@ use super::source::{Source, TIMEOUT, Uri};
 /// The longest document that is read, in octets.
 pub const MAX_DOCUMENT: usize = 256 * 1024;
 
+/// What key servers are asked for.
+const JWKS: &str = "application/jwk-set+json, application/json";
+
 /// A GET request that the shell is to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -16,11 +19,26 @@ pub struct Request {
     pub etag: Vec<u8>,
     /// How long the answer may take, in milliseconds.
     pub timeout: i64,
+    /// What kinds of document are wanted (RFC 9110 section 12.5.1).
+    pub accept: &'static str,
+    /// The part of the document that is wanted; `None` for all of it.
+    pub part: Option<Part>,
+}
+
+/// A part of a document (RFC 9110 section 14.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The first octet.
+    pub first: u64,
+    /// The last octet; there may be fewer.
+    pub last: u64,
+    /// The entity tag of the document that it must be a part of (RFC 9110 section 13.1.5); empty for any.
+    pub of: Vec<u8>,
 }
 
 impl Request {
     pub(super) fn new(source: &Source, uri: &Uri, etag: Vec<u8>) -> Self {
-        Self { cluster: source.cluster.clone(), uri: uri.clone(), etag, timeout: TIMEOUT }
+        Self { cluster: source.cluster.clone(), uri: uri.clone(), etag, timeout: TIMEOUT, accept: JWKS, part: None }
     }
 
     /// The head of the request.
@@ -31,11 +49,19 @@ impl Request {
             (":scheme", text(self.uri.scheme())),
             (":authority", text(&self.uri.authority)),
             (":path", text(&self.uri.path)),
-            ("accept", text("application/jwk-set+json, application/json")),
+            ("accept", text(self.accept)),
             ("user-agent", format!("gatekey/{}", crate::VERSION).into_bytes()),
         ];
         if !self.etag.is_empty() {
             head.push(("if-none-match", self.etag.clone()));
+        }
+        if let Some(part) = &self.part {
+            head.push(("range", format!("bytes={}-{}", part.first, part.last).into_bytes()));
+            // Parts of what was packed could not be read one by one.
+            head.push(("accept-encoding", text("identity")));
+            if !part.of.is_empty() {
+                head.push(("if-range", part.of.clone()));
+            }
         }
         head
     }
@@ -48,9 +74,11 @@ pub struct Answer {
     pub status: Option<u16>,
     /// The entity tag, empty for none.
     pub etag: Vec<u8>,
-    /// The body of an answer with status 200; of any other it need not be read. `None` if it is longer
-    /// than [`MAX_DOCUMENT`].
+    /// The body of an answer with status 200, or of 206 where a part was asked for; of any other it need not be
+    /// read. `None` if it is longer than it may be.
     pub body: Option<Vec<u8>>,
+    /// Which part of what this is (RFC 9110 section 14.4), as it stands in the answer.
+    pub content_range: Vec<u8>,
 }
 
 impl Answer {

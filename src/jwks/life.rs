@@ -101,7 +101,7 @@ impl Life {
     }
 
     fn take(&mut self, record: &Record, board: &dyn Board, keyring: &mut Keyring, now: Time) -> bool {
-        let Some(until) = record.serves_until(&self.source, now) else {
+        let Some(until) = record.serves_until(self.source.schedule, now) else {
             return false;
         };
         let came = self.seen != Some(record.generation) && self.load(board, keyring, until);
@@ -134,7 +134,7 @@ impl Life {
 
     /// Whether the set should be fetched again, whoever does it.
     pub fn is_due(&self, board: &dyn Board, now: Time) -> bool {
-        read_record(board, &self.name).0.is_due(&self.source, Want::Refresh, now)
+        read_record(board, &self.name).0.is_due(self.source.schedule, Want::Refresh, now)
     }
 
     /// Does what can be done for somebody who wants keys.
@@ -146,7 +146,7 @@ impl Life {
         if record.is_leased(now) {
             return Next::Wait;
         }
-        if !record.is_due(&self.source, want, now) {
+        if !record.is_due(self.source.schedule, want, now) {
             return Next::Nothing;
         }
         if !write_record(board, &self.name, &record.lease(want, now), mark) {

@@ -3,7 +3,7 @@
 //! A record is a value. Every event turns one into the next, by the clock that is given, and whoever
 //! manages to put its next record in place of the one that it read has the lease.
 
-use super::source::{Source, TIMEOUT};
+use super::source::{Schedule, TIMEOUT};
 use crate::time::Time;
 
 /// How long a lease holds, in milliseconds: two requests, and some patience. Whoever took it and died
@@ -55,12 +55,12 @@ impl Record {
     }
 
     /// Whether the set is to be fetched now.
-    pub fn is_due(&self, source: &Source, want: Want, now: Time) -> bool {
+    pub fn is_due(&self, schedule: Schedule, want: Want, now: Time) -> bool {
         if self.is_leased(now) || within(self.tried.filter(|_| self.failures > 0), self.pause(), now) {
             return false;
         }
         match want {
-            Want::Refresh => !within(self.fetched, source.refresh - self.jitter(source.refresh), now),
+            Want::Refresh => !within(self.fetched, schedule.refresh - self.jitter(schedule.refresh), now),
             Want::Missing => true,
             Want::Newer => !within(self.forced, COOLDOWN, now),
         }
@@ -97,9 +97,9 @@ impl Record {
     }
 
     /// Until when the set serves; `None` if there is none.
-    pub fn serves_until(&self, source: &Source, now: Time) -> Option<Time> {
+    pub fn serves_until(&self, schedule: Schedule, now: Time) -> Option<Time> {
         let fetched = self.fetched?.min(now);
-        Some(fetched.plus(source.refresh).plus(source.keep_stale))
+        Some(fetched.plus(schedule.refresh).plus(schedule.keep_stale))
     }
 
     /// The pause after the last failure: 1, 2, 4 ... seconds, each a little longer for some than for others.
@@ -159,33 +159,23 @@ fn within(event: Option<Time>, span: i64, now: Time) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::source::{Place, Uri};
     use super::*;
 
     const NOW: Time = Time::from_seconds(1_800_000_000);
 
-    fn source() -> Source {
-        let uri = Uri::parse("https://id.test/jwks").unwrap();
-        Source {
-            cluster: "idp".into(),
-            place: Place::Set(uri),
-            refresh: 600_000,
-            keep_stale: 3_600_000,
-            algorithms: None,
-        }
-    }
+    const SCHEDULE: Schedule = Schedule { refresh: 600_000, keep_stale: 3_600_000 };
 
     #[test]
     fn a_lease_keeps_others_away_until_it_ends() {
         let record = Record::default();
         for want in [Want::Refresh, Want::Missing, Want::Newer] {
-            assert!(record.is_due(&source(), want, NOW));
+            assert!(record.is_due(SCHEDULE, want, NOW));
             let leased = record.lease(want, NOW);
             assert!(leased.is_leased(NOW.plus(LEASE - 1)));
             for other in [Want::Refresh, Want::Missing, Want::Newer] {
-                assert!(!leased.is_due(&source(), other, NOW.plus(LEASE - 1)));
+                assert!(!leased.is_due(SCHEDULE, other, NOW.plus(LEASE - 1)));
             }
-            assert!(leased.is_due(&source(), Want::Missing, NOW.plus(LEASE)));
+            assert!(leased.is_due(SCHEDULE, Want::Missing, NOW.plus(LEASE)));
         }
         let endless = Record { leased: Some(NOW.plus(1_000_000)), ..record };
         assert!(!endless.is_leased(NOW));
@@ -196,16 +186,16 @@ mod tests {
         for start in 0..200 {
             let now = NOW.plus(start * 37);
             let fetched = Record::default().lease(Want::Refresh, now).succeeded(true, now);
-            assert!(!fetched.is_due(&source(), Want::Refresh, now.plus(539_999)));
-            assert!(fetched.is_due(&source(), Want::Refresh, now.plus(600_000)));
+            assert!(!fetched.is_due(SCHEDULE, Want::Refresh, now.plus(539_999)));
+            assert!(fetched.is_due(SCHEDULE, Want::Refresh, now.plus(600_000)));
         }
     }
 
     #[test]
     fn an_unknown_key_forces_one_fetch_per_cooldown() {
         let forced = Record::default().lease(Want::Newer, NOW).succeeded(false, NOW.plus(50));
-        assert!(!forced.is_due(&source(), Want::Newer, NOW.plus(COOLDOWN - 1)));
-        assert!(forced.is_due(&source(), Want::Newer, NOW.plus(COOLDOWN)));
+        assert!(!forced.is_due(SCHEDULE, Want::Newer, NOW.plus(COOLDOWN - 1)));
+        assert!(forced.is_due(SCHEDULE, Want::Newer, NOW.plus(COOLDOWN)));
     }
 
     #[test]
@@ -214,7 +204,7 @@ mod tests {
         let mut pauses = Vec::new();
         for _ in 0..40 {
             record = record.lease(Want::Missing, NOW).failed();
-            let pause = (0..=40_000).step_by(100).find(|p| record.is_due(&source(), Want::Missing, NOW.plus(*p)));
+            let pause = (0..=40_000).step_by(100).find(|p| record.is_due(SCHEDULE, Want::Missing, NOW.plus(*p)));
             pauses.push(pause.unwrap());
         }
         for (pause, least) in pauses.iter().zip([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
@@ -228,10 +218,10 @@ mod tests {
     fn a_clock_put_back_stops_nothing() {
         let fetched = Record::default().lease(Want::Newer, NOW).succeeded(true, NOW);
         let before = NOW.plus(-1_000_000);
-        assert!(fetched.is_due(&source(), Want::Refresh, before));
-        assert!(fetched.is_due(&source(), Want::Newer, before));
-        assert_eq!(fetched.serves_until(&source(), before), Some(before.plus(4_200_000)));
-        assert!(fetched.failed().is_due(&source(), Want::Missing, before));
+        assert!(fetched.is_due(SCHEDULE, Want::Refresh, before));
+        assert!(fetched.is_due(SCHEDULE, Want::Newer, before));
+        assert_eq!(fetched.serves_until(SCHEDULE, before), Some(before.plus(4_200_000)));
+        assert!(fetched.failed().is_due(SCHEDULE, Want::Missing, before));
     }
 
     #[test]

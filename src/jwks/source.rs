@@ -12,12 +12,19 @@ pub struct Source {
     pub cluster: String,
     /// What is asked for.
     pub place: Place,
-    /// How old keys become before they are fetched again, in milliseconds.
-    pub refresh: i64,
-    /// How much longer they serve while that fails, in milliseconds.
-    pub keep_stale: i64,
+    /// When it is asked for, and how long it serves.
+    pub schedule: Schedule,
     /// The algorithms that the policy names for the keys, in its order; `None` leaves it to the keys.
     pub algorithms: Option<Vec<Alg>>,
+}
+
+/// How often something is fetched, and how long it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// How old it becomes before it is fetched again, in milliseconds.
+    pub refresh: i64,
+    /// How much longer it serves while that fails, in milliseconds.
+    pub keep_stale: i64,
 }
 
 /// What is asked for.

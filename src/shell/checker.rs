@@ -87,16 +87,13 @@ impl Checker {
             deadline: now.plus(PATIENCE),
         });
         drop(queue);
-        plugin.fetcher.hurry(TICK, stream);
+        plugin.fetcher.hurry_from(stream);
         Hope::Wait
     }
 
     /// Does some work, in the root context. Whether there is more.
-    pub(super) fn work(&self, plugin: &Rc<Plugin>) -> bool {
+    pub(super) fn work(&self, plugin: &Rc<Plugin>, now: Time) -> bool {
         let requests = self.requests.take();
-        let Ok(now) = plugin.host.now() else {
-            return false;
-        };
         let expired = self.take(|job| job.deadline <= now);
         for job in expired {
             plugin.fetcher.resume_all(plugin, &job.waiting);

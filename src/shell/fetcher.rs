@@ -24,8 +24,10 @@ const MOST_WAITING: usize = 4_096;
 /// How often it is looked whether something is to be done, in milliseconds: at first, while requests wait, and else.
 const FIRST_TICK: u32 = 50;
 const FAST_TICK: u32 = 20;
+/// The same while a list is read, a little each time.
+const WORK_TICK: u32 = 10;
 const SLOW_TICK: u32 = 1_000;
-/// The same where no keys are fetched, and only counters are told.
+/// The same where nothing is fetched, and only counters are told.
 const IDLE_TICK: u32 = 5_000;
 
 /// The fetched keys of one instance.
@@ -35,14 +37,17 @@ pub(super) struct Fetcher {
     lives: RefCell<Vec<Life>>,
     waiting: RefCell<Vec<Waiting>>,
     period: Cell<u32>,
+    /// Whether anything is fetched, keys or lists.
+    fetches: bool,
 }
 
-/// A request that waits for keys.
+/// A request that waits for something.
 #[derive(Clone, Copy)]
-struct Waiting {
-    stream: u32,
-    issuer: usize,
-    deadline: Time,
+pub(super) struct Waiting {
+    pub(super) stream: u32,
+    /// For what.
+    pub(super) purpose: Purpose,
+    pub(super) deadline: Time,
 }
 
 /// How long a request may still wait for keys.
@@ -54,6 +59,15 @@ pub(super) enum Patience {
     Until(Time),
     /// It is to be decided now.
     Over,
+}
+
+/// Until when a request waits; `None` if it does not.
+pub(super) fn deadline(patience: Patience, now: Time) -> Option<Time> {
+    match patience {
+        Patience::Fresh => Some(now.plus(PATIENCE)),
+        Patience::Until(deadline) => Some(deadline).filter(|deadline| now < *deadline),
+        Patience::Over => None,
+    }
 }
 
 /// What comes of asking for keys.
@@ -69,12 +83,14 @@ pub(super) enum Hope {
 
 impl Fetcher {
     /// The keys of these issuers, before any are fetched.
-    pub(super) fn new(root: u32, issuers: &Issuers) -> Self {
-        let lives = issuers.iter().enumerate().filter_map(|(index, issuer)| Life::new(index, issuer));
+    pub(super) fn new(root: u32, issuers: &Issuers, has_lists: bool) -> Self {
+        let lives: Vec<Life> =
+            issuers.iter().enumerate().filter_map(|(index, issuer)| Life::new(index, issuer)).collect();
         Self {
             root,
             keyring: RefCell::new(Keyring::new(issuers)),
-            lives: RefCell::new(lives.collect()),
+            fetches: has_lists || !lives.is_empty(),
+            lives: RefCell::new(lives),
             waiting: RefCell::default(),
             period: Cell::new(0),
         }
@@ -98,17 +114,13 @@ impl Fetcher {
                 life.sync(board, &mut keyring, now);
             }
         }
-        if plugin.host.has_background() && !plugin.policy.issuers().is_empty() {
-            self.set_period(if lives.is_empty() { IDLE_TICK } else { FIRST_TICK });
+        if plugin.host.has_background() && (self.fetches || !plugin.policy.issuers().is_empty()) {
+            self.set_period(if self.fetches { FIRST_TICK } else { IDLE_TICK });
         }
     }
 
-    /// Looks what is to be done, in the root context; `busy` if there is other work to do soon. Whether requests wait,
-    /// so that the next look is soon.
-    pub(super) fn tick(&self, plugin: &Rc<Plugin>, busy: bool) -> bool {
-        let Ok(now) = plugin.host.now() else {
-            return false;
-        };
+    /// Looks what is to be done, in the root context. Whether requests wait, so that the next look is soon.
+    pub(super) fn tick(&self, plugin: &Rc<Plugin>, now: Time) -> bool {
         let board = plugin.host.board();
         let mut settled = Vec::new();
         let mut requests = Vec::new();
@@ -122,28 +134,42 @@ impl Fetcher {
             }
         }
         for (issuer, request) in requests {
-            if !self.call(plugin, issuer, &request, None) {
+            if !self.call(plugin, Purpose::Keys(issuer), &request, None) {
                 self.answered(plugin, issuer, Answer::default(), None);
             }
         }
-        self.wake(plugin, now, |waiting| settled.contains(&waiting.issuer) || waiting.deadline <= now);
+        self.wake(plugin, now, |waiting| {
+            waiting.deadline <= now || matches!(waiting.purpose, Purpose::Keys(issuer) if settled.contains(&issuer))
+        });
         let waits = self.waiting.try_borrow().is_ok_and(|waiting| !waiting.is_empty());
         if let Ok(lives) = self.lives.try_borrow()
-            && !lives.is_empty()
+            && !waits
+            && let Ok(mut metrics) = plugin.metrics.try_borrow_mut()
         {
-            if !waits && let Ok(mut metrics) = plugin.metrics.try_borrow_mut() {
-                for life in lives.iter() {
-                    metrics.keys_age(plugin.policy.issuers(), life.issuer(), life.age(now));
-                }
+            for life in lives.iter() {
+                metrics.keys_age(plugin.policy.issuers(), life.issuer(), life.age(now));
             }
-            self.set_period(if waits { FAST_TICK } else { SLOW_TICK });
-        } else if !busy {
-            self.set_period(IDLE_TICK);
-        }
-        if busy {
-            self.set_period(checker::TICK);
         }
         waits
+    }
+
+    /// Has the next look be as soon as it should be: work is to be done, requests wait, or neither.
+    pub(super) fn pace(&self, checks: bool, busy: bool, waits: bool) {
+        let slow = if self.fetches { SLOW_TICK } else { IDLE_TICK };
+        self.set_period(if checks {
+            checker::TICK
+        } else if busy {
+            WORK_TICK
+        } else if waits {
+            FAST_TICK
+        } else {
+            slow
+        });
+    }
+
+    /// Has the next look be soon, in the root context.
+    pub(super) fn hurry(&self) {
+        self.set_period(WORK_TICK);
     }
 
     /// Does what can be done for a request that wants keys.
@@ -155,11 +181,10 @@ impl Fetcher {
         patience: Patience,
         now: Time,
     ) -> Hope {
-        let deadline = match patience {
-            Patience::Fresh => now.plus(PATIENCE),
-            Patience::Until(deadline) if now < deadline => deadline,
-            Patience::Until(_) | Patience::Over => return Hope::None,
+        let Some(deadline) = deadline(patience, now) else {
+            return Hope::None;
         };
+        let waiting = Waiting { stream, purpose: Purpose::Keys(issuer), deadline };
         let background = plugin.host.has_background();
         let next = {
             let (Ok(mut lives), Ok(mut keyring)) = (self.lives.try_borrow_mut(), self.keyring.try_borrow_mut()) else {
@@ -173,22 +198,23 @@ impl Fetcher {
         match next {
             Next::Again => Hope::Again,
             // Where there is no background, nobody would resume the request.
-            Next::Wait if background => self.park(Waiting { stream, issuer, deadline }),
+            Next::Wait if background => self.park(waiting),
             Next::Wait | Next::Nothing => Hope::None,
             Next::Fetch(request) if background => {
                 // The call is the root's, so that it outlives this request.
-                let called = abi::set_effective_context(self.root).is_ok() && self.call(plugin, issuer, &request, None);
+                let called = abi::set_effective_context(self.root).is_ok()
+                    && self.call(plugin, Purpose::Keys(issuer), &request, None);
                 if abi::set_effective_context(stream).is_err() {
                     return Hope::None;
                 }
                 if called {
-                    return self.park(Waiting { stream, issuer, deadline });
+                    return self.park(waiting);
                 }
                 self.settle(plugin, issuer, Answer::default());
                 Hope::None
             }
             Next::Fetch(request) => {
-                if self.call(plugin, issuer, &request, Some(stream)) {
+                if self.call(plugin, Purpose::Keys(issuer), &request, Some(stream)) {
                     return Hope::Wait;
                 }
                 self.settle(plugin, issuer, Answer::default());
@@ -209,7 +235,7 @@ impl Fetcher {
     pub(super) fn answered(&self, plugin: &Rc<Plugin>, issuer: usize, answer: Answer, stream: Option<u32>) {
         let mut progress = self.settle(plugin, issuer, answer);
         while let Some(request) = progress {
-            if self.call(plugin, issuer, &request, stream) {
+            if self.call(plugin, Purpose::Keys(issuer), &request, stream) {
                 return;
             }
             progress = self.settle(plugin, issuer, Answer::default());
@@ -219,7 +245,7 @@ impl Fetcher {
             Some(stream) => stream::resume(plugin, stream, Patience::Over),
             None => {
                 if let Ok(now) = plugin.host.now() {
-                    self.wake(plugin, now, |waiting| waiting.issuer == issuer);
+                    self.wake(plugin, now, |waiting| waiting.purpose == Purpose::Keys(issuer));
                 }
             }
         }
@@ -252,13 +278,13 @@ impl Fetcher {
     }
 
     /// Makes a call of the effective context. Whether it was made.
-    fn call(&self, plugin: &Rc<Plugin>, issuer: usize, request: &Request, stream: Option<u32>) -> bool {
+    pub(super) fn call(&self, plugin: &Rc<Plugin>, purpose: Purpose, request: &Request, stream: Option<u32>) -> bool {
         let head = request.head();
         let pairs: Vec<(&[u8], &[u8])> = head.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect();
         let timeout = u32::try_from(request.timeout).unwrap_or(u32::MAX);
         match write_map(&pairs).map(|headers| abi::call(&request.cluster, &headers, &[], timeout)) {
             Some(Ok(token)) => {
-                vm::expect(token, plugin, self.root, Purpose::Keys(issuer), stream);
+                vm::expect(token, plugin, self.root, purpose, stream);
                 true
             }
             _ => false,
@@ -266,7 +292,7 @@ impl Fetcher {
     }
 
     /// Holds a request.
-    fn park(&self, waiting: Waiting) -> Hope {
+    pub(super) fn park(&self, waiting: Waiting) -> Hope {
         let Ok(mut list) = self.waiting.try_borrow_mut() else {
             return Hope::None;
         };
@@ -275,7 +301,7 @@ impl Fetcher {
         }
         list.push(waiting);
         drop(list);
-        if self.period.get() != FAST_TICK && abi::set_effective_context(self.root).is_ok() {
+        if self.period.get() > FAST_TICK && abi::set_effective_context(self.root).is_ok() {
             self.set_period(FAST_TICK);
             let _ = abi::set_effective_context(waiting.stream);
         }
@@ -283,7 +309,7 @@ impl Fetcher {
     }
 
     /// Decides the waiting requests that something has come for.
-    fn wake(&self, plugin: &Rc<Plugin>, now: Time, has_come: impl Fn(&Waiting) -> bool) {
+    pub(super) fn wake(&self, plugin: &Rc<Plugin>, now: Time, has_come: impl Fn(&Waiting) -> bool) {
         let woken: Vec<Waiting> = {
             let Ok(mut list) = self.waiting.try_borrow_mut() else {
                 return;
@@ -314,10 +340,10 @@ impl Fetcher {
         }
     }
 
-    /// Lets the next look be soon, from within a stream.
-    pub(super) fn hurry(&self, period: u32, stream: u32) {
-        if self.period.get() != period && abi::set_effective_context(self.root).is_ok() {
-            self.set_period(period);
+    /// Has the next look be soon, from within a stream, to check a password.
+    pub(super) fn hurry_from(&self, stream: u32) {
+        if self.period.get() != checker::TICK && abi::set_effective_context(self.root).is_ok() {
+            self.set_period(checker::TICK);
             let _ = abi::set_effective_context(stream);
         }
     }

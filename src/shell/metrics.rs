@@ -9,6 +9,7 @@ use crate::deny::Reason;
 use crate::jose::introspection;
 use crate::jose::issuer::Issuers;
 use crate::jwks::fetch::Outcome;
+use crate::list;
 
 /// The counters of one policy. Their number is bounded by its routes, the reasons and the kinds.
 #[derive(Default)]
@@ -16,6 +17,8 @@ pub(super) struct Metrics {
     ids: BTreeMap<Tags, u32>,
     /// The gauges of key sets, by the index of the issuer.
     ages: BTreeMap<usize, u32>,
+    /// The gauges of lists, by their index: entries and age.
+    lists: BTreeMap<usize, [Option<u32>; 2]>,
 }
 
 /// What tells the counters of decisions apart: policy, result, reason, credential and route.
@@ -88,6 +91,28 @@ impl Metrics {
             }
         };
         let _ = abi::record(id, age);
+    }
+
+    /// Counts a fetch of a list.
+    pub(super) fn list_fetched(&mut self, list: &str, outcome: list::life::Outcome) {
+        let name = format!("gatekey_list_fetches_total.list={list}.outcome={}", outcome.word());
+        if let Ok(id) = abi::define_counter(&name) {
+            let _ = abi::count(id);
+        }
+    }
+
+    /// Tells how many entries a list has, and how many seconds ago it was confirmed.
+    pub(super) fn list_state(&mut self, list: &str, index: usize, entries: usize, age: i64) {
+        let ids = self.lists.entry(index).or_insert_with(|| {
+            let gauge = |what| abi::define_gauge(&format!("gatekey_list_{what}.list={list}")).ok();
+            [gauge("entries"), gauge("age_seconds")]
+        });
+        let values = [u64::try_from(entries).ok(), u64::try_from(age / 1000).ok()];
+        for (id, value) in ids.iter().zip(values) {
+            if let (Some(id), Some(value)) = (id, value) {
+                let _ = abi::record(*id, value);
+            }
+        }
     }
 
     /// Counts what was asked of the cache since the last time.

@@ -11,6 +11,7 @@ mod fetcher;
 mod host;
 mod introspector;
 mod known_answers;
+mod lists;
 mod log;
 mod metrics;
 mod nginx;

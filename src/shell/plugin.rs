@@ -11,6 +11,7 @@ use super::checker::Checker;
 use super::fetcher::Fetcher;
 use super::host::Host;
 use super::introspector::Introspector;
+use super::lists::ListFetcher;
 use super::metrics::Metrics;
 use super::offload::HostOffload;
 use super::peer::HostPeer;
@@ -42,6 +43,8 @@ pub(super) struct Plugin {
     pub(super) checker: Checker,
     /// Passwords that were checked.
     pub(super) ledger: RefCell<Ledger>,
+    /// The lists that are fetched.
+    pub(super) lists: ListFetcher,
     /// Tokens that were seen before.
     pub(super) cache: RefCell<Cache>,
     offload: HostOffload,
@@ -50,14 +53,17 @@ pub(super) struct Plugin {
 impl Plugin {
     /// The instance of a root context.
     pub(super) fn new(root: u32, policy: Policy, host: Box<dyn Host>) -> Self {
-        let cache = Cache::new(policy.cache_size(), seed(&policy, host.as_ref()));
-        let fetcher = Fetcher::new(root, policy.issuers());
+        let seed = seed(&policy, host.as_ref());
+        let cache = Cache::new(policy.cache_size(), seed);
+        let fetcher = Fetcher::new(root, policy.issuers(), !policy.lists().is_empty());
+        let lists = ListFetcher::new(root, policy.lists(), seed, host.has_background());
         Self {
             metrics: RefCell::default(),
             fetcher,
             introspector: Introspector::new(root),
             checker: Checker::default(),
             ledger: RefCell::new(ledger(&policy, host.as_ref())),
+            lists,
             cache: RefCell::new(cache),
             offload: HostOffload::probe(policy.issuers()),
             policy,
@@ -83,10 +89,17 @@ impl Plugin {
 
     /// Time has passed.
     pub(super) fn tick(self: &Rc<Self>) {
-        let busy = self.checker.work(self);
-        if self.fetcher.tick(self, busy) || busy {
+        let Ok(now) = self.host.now() else {
+            return;
+        };
+        let checks = self.checker.work(self, now);
+        let busy = self.lists.tick(self, now);
+        let waits = self.fetcher.tick(self, now);
+        self.fetcher.pace(checks, busy, waits);
+        if checks || busy || waits {
             return;
         }
+        self.lists.report(self, now);
         // Rare enough to tell what was counted in between.
         if let (Ok(mut metrics), Ok(mut cache)) = (self.metrics.try_borrow_mut(), self.cache.try_borrow_mut()) {
             metrics.cached(std::mem::take(&mut cache.counts));
@@ -98,6 +111,7 @@ impl Plugin {
         match purpose {
             Purpose::Keys(issuer) => self.fetcher.answered(self, issuer, answer, stream),
             Purpose::Introspection(number) => self.introspector.answered(self, number, &answer, stream),
+            Purpose::List(index) => self.lists.answered(self, index, answer, stream),
         }
     }
 
@@ -106,6 +120,7 @@ impl Plugin {
         match purpose {
             Purpose::Keys(issuer) => self.fetcher.abandoned(self, issuer),
             Purpose::Introspection(number) => self.introspector.abandoned(number),
+            Purpose::List(index) => self.lists.abandoned(index),
         }
     }
 
@@ -117,9 +132,11 @@ impl Plugin {
         let chosen = chosen.as_deref();
         let peer = HostPeer::new(self.host.as_ref());
         let mut ledger = self.ledger.try_borrow_mut().map_err(|_| Failure::Refused)?;
+        let lists = self.lists.held()?;
         self.checker.note_request();
         let mut means = Means {
             keyring: &keyring,
+            lists: &lists,
             cache: &mut cache,
             ledger: &mut ledger,
             at_once: !self.host.has_background(),

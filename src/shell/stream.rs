@@ -88,6 +88,7 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
             Wish::Keys { issuer, want } => plugin.fetcher.ask(plugin, (issuer, want), context, patience, now),
             Wish::Password(question) => plugin.checker.ask(plugin, &question, context, patience, now),
             Wish::Introspection { issuer, token } => plugin.introspector.ask(plugin, issuer, &token, context, patience),
+            Wish::List(index) => plugin.lists.ask(plugin, index, context, patience, now),
         };
         match hope {
             Hope::Wait => return Ok(Stand::Waits),
@@ -100,7 +101,8 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
 
 /// What is wanted, for this request or because it is time and nobody else will see to it.
 fn wanted(plugin: &Plugin, decision: &Decision<'_>, now: Time) -> Option<Wish> {
-    decision.wants.clone().or_else(|| {
+    let list_due = || plugin.lists.due(plugin, now).map(Wish::List);
+    decision.wants.clone().or_else(list_due).or_else(|| {
         let issuer = decision.identities.iter().find_map(|identity| identity.issuer_index())?;
         plugin.fetcher.is_due(plugin, issuer, now).then_some(Wish::Keys { issuer, want: Want::Refresh })
     })

@@ -12,6 +12,7 @@ use super::abi::{self, Failure, Map};
 use super::plugin::Plugin;
 use super::{configure, stream};
 use crate::jwks::fetch::{Answer, MAX_DOCUMENT};
+use crate::list::load;
 
 type Table<T> = RefCell<HashMap<u32, T, FixedState>>;
 
@@ -32,6 +33,21 @@ pub(super) enum Purpose {
     Keys(usize),
     /// The question about a token that has this number.
     Introspection(u32),
+    /// The list with this index.
+    List(usize),
+}
+
+impl Purpose {
+    /// The longest body that is read of an answer with this status; `None` for none.
+    fn longest(self, status: Option<u16>, background: bool) -> Option<usize> {
+        match (self, status) {
+            (Purpose::Keys(_) | Purpose::Introspection(_), Some(200)) => Some(MAX_DOCUMENT),
+            (Purpose::List(_), Some(200)) if background => Some(load::LONGEST_WHOLE),
+            (Purpose::List(_), Some(200)) => Some(load::LONGEST_AT_ONCE),
+            (Purpose::List(_), Some(206)) => usize::try_from(load::PIECE).ok(),
+            _ => None,
+        }
+    }
 }
 
 /// A call whose answer has not come yet.
@@ -168,13 +184,13 @@ pub(super) fn expect(token: u32, plugin: &Rc<Plugin>, root: u32, purpose: Purpos
 /// The answer to a call has come, or the news that none will.
 pub(super) fn answered(token: u32, headers: usize, size: usize) {
     if let Some(Some(call)) = with(|vm| &vm.calls, |calls| calls.remove(&token)) {
-        let answer = read_answer(headers, size).unwrap_or_default();
+        let answer = read_answer(headers, size, call.purpose, call.plugin.host.has_background()).unwrap_or_default();
         call.plugin.answered(call.purpose, answer, call.stream);
     }
 }
 
 /// The answer at hand. A host that could not make the call hands over no headers, and must not be asked for any.
-fn read_answer(headers: usize, size: usize) -> Result<Answer, Failure> {
+fn read_answer(headers: usize, size: usize, purpose: Purpose, background: bool) -> Result<Answer, Failure> {
     if headers == 0 {
         return Ok(Answer::default());
     }
@@ -182,11 +198,15 @@ fn read_answer(headers: usize, size: usize) -> Result<Answer, Failure> {
     let status = str::from_utf8(&status).ok().and_then(|status| status.parse().ok());
     let etag = abi::header(Map::CallResponse, "etag").unwrap_or_default();
     // Only what is to be read is copied, and nothing that is longer than a document may be.
-    let body = match status {
-        Some(200) if size == 0 => Some(Vec::new()),
-        Some(200) if size <= MAX_DOCUMENT => Some(abi::call_body(size)?),
+    let body = match purpose.longest(status, background) {
+        Some(_) if size == 0 => Some(Vec::new()),
+        Some(longest) if size <= longest => Some(abi::call_body(size)?),
         _ => None,
     };
+    let content_range = match status {
+        Some(206) => abi::header(Map::CallResponse, "content-range").unwrap_or_default(),
+        _ => Vec::new(),
+    };
     let plain = etag.len() <= 256 && etag.iter().all(|b| b.is_ascii_graphic());
-    Ok(Answer { status, etag: if plain { etag } else { Vec::new() }, body })
+    Ok(Answer { status, etag: if plain { etag } else { Vec::new() }, body, content_range })
 }

@@ -6,14 +6,16 @@ keyserver.py [PORT]    on loopback; PORT 0, the default, is any; prints `PORT n`
 What it serves is set from outside:
   PUT /control/document?path=/jwks.json   the body is the text at that path
   PUT /control/mode                       ok, fail, stall, slow:MS, garbage, big, many, empty, redirect, truncated,
-                                          reset, html or deep
+                                          reset, html or deep; for ranges norange, weak, wander, shift or cut
   PUT /control/reset                      forgets what was counted
-  GET /control/count                      {"total", "requests": [{"path", "time", "if_none_match", "status"}]}
+  GET /control/count                      {"total", "requests": [{"path", "time", "if_none_match", "status", "range"}]}
 
 A POST of a form with a token (RFC 7662) is answered with the document at the path and the token, such as
 /introspect/TOKEN, else with {"active":false}; what was posted is noted as path?form, and who posted it in if_none_match.
 
-In the modes ok and slow every document has an entity tag, and whoever shows it is answered 304.
+In the modes ok and slow every document has an entity tag, whoever shows it is answered 304, and parts of it can be had
+(RFC 9110 section 14). In the modes for ranges there are none (norange), or the entity tag is weak, another one each time
+(wander), a part is another than the one asked for (shift), or the document ends before its end (cut).
 """
 
 import hashlib
@@ -39,9 +41,11 @@ class State:
         self.mode = "ok"
         self.requests = []
 
-    def note(self, path, tag, status):
+    def note(self, path, tag, status, part=None):
         with self.lock:
-            self.requests.append({"path": path, "time": time.time(), "if_none_match": tag, "status": status})
+            self.requests.append(
+                {"path": path, "time": time.time(), "if_none_match": tag, "status": status, "range": part}
+            )
 
     def set_mode(self, mode):
         with self.changed:
@@ -55,6 +59,7 @@ class State:
 
 
 STATE = State()
+RANGES = ("norange", "weak", "wander", "shift", "cut")
 
 
 def hostile(mode):
@@ -84,7 +89,7 @@ def known(mode):
     """Whether there is such a mode: a slip must not look like a good hour."""
     if mode.startswith("slow:"):
         return mode[5:].isdigit()
-    return mode in ("ok", "stall", "reset", "truncated") or hostile(mode) is not None
+    return mode in ("ok", "stall", "reset", "truncated", *RANGES) or hostile(mode) is not None
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -107,7 +112,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if url.path == "/control/document":
             with STATE.lock:
-                STATE.documents[urllib.parse.parse_qs(url.query)["path"][0]] = body
+                etag = '"' + hashlib.sha256(body).hexdigest()[:16] + '"'
+                STATE.documents[urllib.parse.parse_qs(url.query)["path"][0]] = body, etag
         elif url.path == "/control/mode" and not known(body.decode()):
             return self.answer(400, [], b"")
         elif url.path == "/control/mode":
@@ -152,7 +158,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "100000")
             self.end_headers()
             # A whole document, but not as long as it was said to be.
-            self.wfile.write(STATE.documents.get(path, b"{}"))
+            self.wfile.write(STATE.documents.get(path, (b"{}", ""))[0])
             self.close_connection = True
             return None
         if bad := hostile(mode):
@@ -161,19 +167,38 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if mode.startswith("slow:"):
             time.sleep(int(mode[5:]) / 1000)
         with STATE.lock:
-            document = STATE.documents.get(path, default)
+            document = STATE.documents.get(path, default and (default, '"default"'))
         if document is None:
             STATE.note(self.path, tag, 404)
             return self.answer(404, [], b"")
-        etag = '"' + hashlib.sha256(document).hexdigest()[:16] + '"'
+        document, etag = document
+        if mode == "cut":
+            document, etag = document[: len(document) * 2 // 3], etag[:-1] + '-cut"'
+        elif mode == "weak":
+            etag = "W/" + etag
+        elif mode == "wander":
+            etag = f'"{time.time_ns()}"'
         if tag == etag:
             STATE.note(self.path, tag, 304)
             self.send_response(304)
             self.send_header("ETag", etag)
             self.end_headers()
             return None
-        STATE.note(self.path, tag, 200)
-        return self.answer(200, [("Content-Type", "application/jwk-set+json"), ("ETag", etag)], document)
+        headers = [("Content-Type", "application/jwk-set+json"), ("ETag", etag)]
+        part, condition = self.headers.get("Range"), self.headers.get("If-Range", etag)
+        if part and mode != "norange" and condition == etag:
+            first, last = (int(number) for number in part.removeprefix("bytes=").split("-"))
+            if mode == "shift":
+                first, last = max(0, first - 10), last - 10
+            if first >= len(document):
+                STATE.note(self.path, tag, 416, part)
+                return self.answer(416, [("Content-Range", f"bytes */{len(document)}")], b"")
+            last = min(last, len(document) - 1)
+            STATE.note(self.path, tag, 206, part)
+            headers.append(("Content-Range", f"bytes {first}-{last}/{len(document)}"))
+            return self.answer(206, headers, document[first : last + 1])
+        STATE.note(self.path, tag, 200, part)
+        return self.answer(200, headers, document)
 
 
 def main():

@@ -34,7 +34,7 @@ pub fn bootstrap(setup: &Setup, folder: &Path) -> Value {
     json!({
         "admin": { "address": loopback(0) },
         "stats_config": { "stats_tags": [
-            tag("policy"), tag("result"), tag("reason"), tag("credential"), tag("route"), tag("issuer"), tag("outcome"),
+            tag("policy"), tag("result"), tag("reason"), tag("credential"), tag("route"), tag("issuer"), tag("list"), tag("outcome"),
         ] },
         "static_resources": {
             "listeners": listeners,

@@ -19,6 +19,7 @@ use gatekey::jose::keyring::Keyring;
 use gatekey::jose::keyset::{Key, KeySet};
 use gatekey::jose::offload::NoOffload;
 use gatekey::jose::verify;
+use gatekey::list::lists::Lists;
 use gatekey::means::Means;
 use gatekey::password::ledger::Ledger;
 use gatekey::peer::Nobody;
@@ -87,6 +88,7 @@ pub fn accepts(token: &[u8], issuers: &Issuers) -> Result<usize, Reason> {
         let mut ledger = Ledger::new(b"");
         let mut means = Means {
             keyring: &keyring,
+            lists: &Lists::default(),
             cache: &mut *cache,
             ledger: &mut ledger,
             at_once: true,

@@ -9,7 +9,7 @@ use gatekey::jwks::board::{Board, OwnBoard};
 use gatekey::jwks::fetch::{Answer, Outcome};
 use gatekey::jwks::life::{Life, Next, Progress};
 use gatekey::jwks::record::{COOLDOWN, LEASE, Want};
-use gatekey::jwks::source::{Place, Source, Uri};
+use gatekey::jwks::source::{Place, Schedule, Source, Uri};
 use gatekey::time::Time;
 
 const REFRESH: i64 = 60_000;
@@ -25,8 +25,8 @@ const SETS: [&str; 3] = [
 
 fn issuers() -> Issuers {
     let uri = Uri::parse("https://id.test/keys").expect("an address");
-    let source =
-        Source { cluster: "idp".into(), place: Place::Set(uri), refresh: REFRESH, keep_stale: STALE, algorithms: None };
+    let schedule = Schedule { refresh: REFRESH, keep_stale: STALE };
+    let source = Source { cluster: "idp".into(), place: Place::Set(uri), schedule, algorithms: None };
     Issuers::new(vec![Issuer {
         name: "id".into(),
         iss: Name::Others,
@@ -99,6 +99,7 @@ pub fn check(data: &[u8]) {
                                 .ok()
                                 .and_then(|set| SETS.get(set))
                                 .map(|set| set.as_bytes().to_vec()),
+                            ..Answer::default()
                         },
                     };
                     match life.answered(answer, &board, keyring, now) {

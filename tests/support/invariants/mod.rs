@@ -11,6 +11,7 @@ pub mod fixture;
 pub mod head_map;
 pub mod keys;
 pub mod life;
+pub mod lists;
 pub mod naive;
 pub mod path;
 pub mod script;
@@ -19,7 +20,7 @@ pub mod script;
 pub type Check = fn(&[u8]);
 
 /// Every fuzz target by name; its corpus is `fuzz/corpus/NAME`.
-pub const TARGETS: [(&str, Check); 8] = [
+pub const TARGETS: [(&str, Check); 9] = [
     ("compact", compact::check),
     ("config", config::check),
     ("credential", credential::check),
@@ -27,5 +28,6 @@ pub const TARGETS: [(&str, Check); 8] = [
     ("head_map", head_map::check),
     ("keys", keys::check),
     ("life", life::check),
+    ("lists", lists::documents),
     ("path", path::check),
 ];

@@ -166,6 +166,11 @@ impl Vm {
         &self.store.data().increments
     }
 
+    /// Lets the module's memory grow to this many bytes.
+    pub fn allow_memory(&mut self, bytes: usize) {
+        self.store.data_mut().limits = StoreLimitsBuilder::new().memory_size(bytes).build();
+    }
+
     /// The size of the module's memory in bytes.
     pub fn memory_size(&mut self) -> usize {
         self.instance.get_memory(&mut self.store, "memory").map_or(0, |memory| memory.data_size(&self.store))
