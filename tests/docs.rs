@@ -1,8 +1,8 @@
 //! Every policy, command and output that the documents show is run here.
 //!
 //! A block marked `yaml policy` must load. One marked `yaml file=NAME` is written to a file of that name,
-//! one marked `yaml envoy` must stand in `envoy/envoy.yaml`, and a `console` block is typed in, line by
-//! line, in the folder with those files; a line `...` stands for any output.
+//! one marked `yaml envoy` must stand in `envoy/envoy.yaml`, one marked `yaml envoy/NAME` in that file, and a `console`
+//! block is typed in, line by line, in the folder with those files; a line `...` stands for any output.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -126,11 +126,12 @@ fn commands_print_what_is_shown() {
 
 #[test]
 fn envoy_snippets_stand_in_the_sample() {
-    let sample = fs::read_to_string(root().join("envoy/envoy.yaml")).unwrap();
     let squeezed = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
-    let sample = squeezed(&sample);
-    for block in documents().iter().flat_map(|document| blocks(document)).filter(|block| block.kind == "yaml envoy") {
-        assert!(sample.contains(squeezed(&block.text).trim()), "{} is not in envoy/envoy.yaml", block.place);
+    for block in documents().iter().flat_map(|document| blocks(document)) {
+        let Some(file) = block.kind.strip_prefix("yaml envoy") else { continue };
+        let file = if file.is_empty() { "envoy/envoy.yaml" } else { &block.kind["yaml ".len()..] };
+        let sample = fs::read_to_string(root().join(file)).unwrap();
+        assert!(squeezed(&sample).contains(squeezed(&block.text).trim()), "{} is not in {file}", block.place);
     }
 }
 

@@ -169,6 +169,9 @@ impl Plugin {
         if let Some(reason) = decision.verdict.reason() {
             tell("reason", reason.word());
         }
+        if let Some(route) = decision.route {
+            tell("route", &route.label);
+        }
         for (field, source) in [
             ("method", Source::Method),
             ("name", Source::Name),

@@ -116,27 +116,55 @@ impl Envoy {
     /// # Errors
     /// The log, if it ends or does not become ready.
     pub fn start(launch: &Launch, setup: &Setup) -> Result<Self, String> {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let id = format!("gatekey-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&id);
-        fs::create_dir_all(&folder).expect("a folder for Envoy");
+        let (id, folder) = new_folder();
+        fs::write(folder.join("module.wasm"), &setup.module).expect("the module's copy");
+        Self::run(launch, id, folder.clone(), &bootstrap(setup, &folder).to_string(), &[], setup.workers)
+    }
+
+    /// Starts an Envoy with a whole configuration in YAML, where `/etc/envoy/gatekey.wasm` stands for the module.
+    ///
+    /// # Errors
+    /// The log, if it ends or does not become ready.
+    pub fn start_with(launch: &Launch, module: &[u8], text: &str, env: &[(&str, &str)]) -> Result<Self, String> {
+        let (id, folder) = new_folder();
+        let copy = folder.join("module.wasm");
+        fs::write(&copy, module).expect("the module's copy");
+        let text = text.replace("/etc/envoy/gatekey.wasm", &copy.display().to_string());
+        Self::run(launch, id, folder, &text, env, 1)
+    }
+
+    /// JSON is YAML, so one kind of file does.
+    fn run(
+        launch: &Launch,
+        id: String,
+        folder: PathBuf,
+        text: &str,
+        env: &[(&str, &str)],
+        workers: usize,
+    ) -> Result<Self, String> {
         let path = |name: &str| folder.join(name).display().to_string();
-        fs::write(path("module.wasm"), &setup.module).expect("the module's copy");
-        fs::write(path("bootstrap.json"), bootstrap(setup, &folder).to_string()).expect("the bootstrap file");
+        fs::write(path("bootstrap.yaml"), text).expect("the bootstrap file");
         let mut command;
         let mut container = None;
         match launch {
-            Launch::Binary(binary) => command = Command::new(binary),
+            Launch::Binary(binary) => {
+                command = Command::new(binary);
+                command.envs(env.iter().copied());
+            }
             Launch::Docker(image) => {
                 let volume = format!("{0}:{0}", folder.display());
                 command = Command::new("docker");
                 // As root, since the folder is ours; the image's own user could not write there.
                 command.args(["run", "--rm", "--name", &id, "--network", "host", "--user", "0:0"]);
-                command.args(["--env", "ENVOY_UID=0", "--volume", &volume, image]);
+                command.args(["--env", "ENVOY_UID=0", "--volume", &volume]);
+                for (name, value) in env {
+                    command.args(["--env", &format!("{name}={value}")]);
+                }
+                command.arg(image);
                 container = Some(id);
             }
         }
-        command.args(["--config-path", &path("bootstrap.json"), "--concurrency", &setup.workers.to_string()]);
+        command.args(["--config-path", &path("bootstrap.yaml"), "--concurrency", &workers.to_string()]);
         command.args(["--admin-address-path", &path("admin"), "--disable-hot-restart"]);
         command.args(["--log-level", "info", "--component-log-level", "wasm:debug"]);
         command.args(["--file-flush-interval-msec", "5"]);
@@ -264,6 +292,15 @@ impl Envoy {
         let log = self.log();
         log.lines().filter(|line| SIGNS.iter().any(|sign| line.contains(sign))).map(String::from).collect()
     }
+}
+
+/// A folder for one Envoy, and the name that it has.
+fn new_folder() -> (String, PathBuf) {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let id = format!("gatekey-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&id);
+    fs::create_dir_all(&folder).expect("a folder for Envoy");
+    (id, folder)
 }
 
 impl Drop for Envoy {

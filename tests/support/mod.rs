@@ -11,6 +11,7 @@ pub mod keys;
 pub mod keyserver;
 pub mod load;
 pub mod mint;
+pub mod quota;
 pub mod run;
 pub mod table;
 
