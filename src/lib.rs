@@ -24,6 +24,7 @@
 )]
 
 pub mod answer;
+pub mod audit;
 pub mod cache;
 pub mod cidr;
 pub mod claims;

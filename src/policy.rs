@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use crate::audit::Audit;
 use crate::cache::CacheSize;
 use crate::cors::Cors;
 use crate::credential::key::Clients;
@@ -37,6 +38,8 @@ pub struct Policy {
     /// The lists that are fetched.
     pub(crate) lists: Rc<[ListSource]>,
     pub(crate) deny: DenyStyle,
+    /// Which decisions are written down.
+    pub(crate) audit: Option<Audit>,
     /// Which origins may read our answers.
     pub(crate) cors: Option<Cors>,
     /// The resource whose metadata are served.
@@ -129,6 +132,11 @@ impl Policy {
     /// Whether headers are removed by the beginning of their names, which a host must list them for.
     pub fn strips_by_prefix(&self) -> bool {
         self.all().any(|policy| policy.upstream.strip.has_prefixes())
+    }
+
+    /// Whether decisions are written down.
+    pub fn audits(&self) -> bool {
+        self.audit.is_some()
     }
 
     /// Where credentials are looked for.

@@ -1,5 +1,7 @@
 //! Points in time and durations: milliseconds since the Unix epoch, and RFC 3339 text.
 
+use std::fmt;
+
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(i64);
@@ -147,6 +149,24 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// RFC 3339, in UTC, with milliseconds.
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, millis) = (self.millis().div_euclid(1_000), self.millis().rem_euclid(1_000));
+        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+        // Years that begin in March, in periods of 400 of them, so that the leap day is the last of its year.
+        let shifted = days.saturating_add(719_468);
+        let (era, day) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let (year, month) = (year + era * 400 + i64::from(month >= 10), if month < 10 { month + 3 } else { month - 9 });
+        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +214,25 @@ mod tests {
         assert_eq!(parse_duration("24h"), Some(86_400_000));
         for text in ["", "s", "10", "10 m", "-1s", "1.5h", "10ms", "99999999999999999999s"] {
             assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn writes_what_it_reads() {
+        for text in [
+            "1970-01-01T00:00:00.000Z",
+            "2000-02-29T23:59:59.999Z",
+            "2026-11-25T09:08:07.006Z",
+            "2100-03-01T00:00:00.000Z",
+            "1969-12-31T23:59:59.999Z",
+            "2399-12-31T00:00:00.000Z",
+            "2024-12-31T12:00:00.500Z",
+        ] {
+            assert_eq!(Time::parse(text).unwrap().to_string(), text);
+        }
+        for day in (0..60_000).map(|day| day * 86_400_000) {
+            let time = Time::from_millis(day);
+            assert_eq!(Time::parse(&time.to_string()), Some(time));
         }
     }
 }

@@ -486,3 +486,26 @@ fn a_bound_token_needs_the_certificate_on_its_own_connection() {
     assert_eq!(statuses, ["200", "401", "401", "200"], "{told}{}", String::from_utf8_lossy(&output.stderr));
     healthy(&envoy);
 }
+
+#[test]
+fn the_audit_line_is_json_in_the_log() {
+    let Some(bench) = Bench::new() else { return };
+    let mut policy = small_policy();
+    policy["audit"] = json!({ "decisions": ["allow", "deny"] });
+    let envoy = bench.start_one(policy);
+    for headers in [[("x-api-key", KEY)], [("x-api-key", "gk_live_of_nobody_at_all")]] {
+        get(envoy.listener("main"), "/x?key=secret", &headers).expect("an answer");
+    }
+    let log = envoy.log();
+    let told: Vec<Value> = log
+        .lines()
+        .filter_map(|line| line.split_once("gatekey: audit ").map(|(_, json)| json))
+        .map(|json| serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}")))
+        .collect();
+    assert_eq!(told.len(), 2, "{log}");
+    assert_eq!((&told[0]["decision"], &told[0]["client"]), (&json!("allow"), &json!("acme")));
+    assert_eq!((&told[1]["decision"], &told[1]["reason"]), (&json!("deny"), &json!("key_invalid")));
+    assert!(told.iter().all(|line| line["address"] == "127.0.0.1" && line["id"].is_string()), "{told:?}");
+    assert!(!log.contains(KEY) && !log.contains("of_nobody") && !log.contains("key=secret"));
+    healthy(&envoy);
+}

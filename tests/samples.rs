@@ -185,6 +185,9 @@ fn quotas_are_asked_for_by_tier_and_client() {
     sample.finish(&[&carol, &nothing]);
 }
 
+/// A path, headers, and what must come of it: the status, the beginning of its details, and fields of the log line.
+type Asked<'a> = (&'a str, Vec<(&'a str, &'a str)>, u16, &'a str, Value);
+
 #[test]
 fn rbac_and_the_access_log_read_what_gatekey_found() {
     let Some(sample) = Sample::start("rbac.yaml", &[]) else { return };
@@ -198,7 +201,7 @@ fn rbac_and_the_access_log_read_what_gatekey_found() {
     ];
     let [root, alice, mallory, eve, late] = tokens.each_ref().map(|token| bearer(token));
     let auth = "authorization";
-    let requests: [(&str, Vec<(&str, &str)>, u16, &str, Value); 9] = [
+    let requests: [Asked; 9] = [
         (
             "/admin/x",
             vec![(auth, &root)],

@@ -4,6 +4,8 @@ mod support;
 #[path = "support/wasm_host/mod.rs"]
 mod wasm_host;
 
+#[path = "wasm/audit.rs"]
+mod audit;
 #[path = "wasm/config.rs"]
 mod config;
 #[path = "wasm/faults.rs"]

@@ -19,9 +19,11 @@ pub(super) const POLICY: &[&str] = &[
     "forwarded",
     "cors",
     "resource",
+    "audit",
 ];
 /// Of a policy by name.
-pub(super) const NAMED: &[&str] = &["mode", "routes", "allow", "upstream", "deny", "cors", "resource", "preflight"];
+pub(super) const NAMED: &[&str] =
+    &["mode", "routes", "allow", "upstream", "deny", "cors", "resource", "audit", "preflight"];
 pub(super) const ISSUER: &[&str] = &[
     "issuer",
     "audience",
@@ -64,6 +66,7 @@ pub(super) const SET: &[&str] = &["value", "template"];
 pub(super) const DENY: &[&str] = &["body", "realm", "detail", "answers", "login"];
 pub(super) const ANSWER: &[&str] = &["status", "title", "message", "headers", "body", "content_type"];
 pub(super) const LOGIN: &[&str] = &["url", "return_to", "codes"];
+pub(super) const AUDIT: &[&str] = &["decisions", "one_of"];
 pub(super) const CORS: &[&str] = &["origins", "credentials", "expose"];
 pub(super) const RESOURCE: &[&str] = &["url", "authorization_servers", "scopes", "name", "documentation"];
 pub(super) const CACHE: &[&str] = &["tokens", "ttl"];
@@ -146,6 +149,7 @@ mod tests {
             ("deny", DENY),
             ("answer", ANSWER),
             ("login", LOGIN),
+            ("audit", AUDIT),
             ("cors", CORS),
             ("resource", RESOURCE),
             ("cache", CACHE),

@@ -7,7 +7,7 @@ use super::allow::{self, Parties};
 use super::fields::NAMED;
 use super::node::{Fields, Node};
 use super::value::{check_label, one_of};
-use super::{cors, deny, resource, routes, upstream};
+use super::{audit, cors, deny, resource, routes, upstream};
 use crate::cache::CacheSize;
 use crate::credential::Read;
 use crate::credential::key::Clients;
@@ -130,6 +130,7 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared) -> Policy {
             metadata: resource.as_ref().map(|resource| resource.address.clone()),
             ..deny::read(sections.get("deny").as_ref())
         },
+        audit: sections.get("audit").and_then(|node| audit::read(&node)),
         cors: sections.get("cors").and_then(|node| cors::read(&node)),
         resource,
         cache: shared.cache,

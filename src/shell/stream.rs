@@ -5,8 +5,10 @@ use std::rc::Rc;
 use super::abi::{self, Failure, Map};
 use super::fetcher::{Hope, Patience};
 use super::host::{self, HeadOctets};
+use super::peer::HostPeer;
 use super::plugin::Plugin;
 use super::vm::Action;
+use crate::audit;
 use crate::credential::Kinds;
 use crate::decision::{Decision, Denial, Verdict, Wish};
 use crate::deny::{DenyStyle, Reason};
@@ -96,7 +98,7 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
             Hope::None => {}
         }
     }
-    plugin.carry_out(&decision, &head)
+    plugin.carry_out(&decision, &head, now)
 }
 
 /// What is wanted, for this request or because it is time and nobody else will see to it.
@@ -109,11 +111,12 @@ fn wanted(plugin: &Plugin, decision: &Decision<'_>, now: Time) -> Option<Wish> {
 }
 
 impl Plugin {
-    fn carry_out(&self, decision: &Decision<'_>, head: &Head<'_>) -> Result<Stand, Failure> {
+    fn carry_out(&self, decision: &Decision<'_>, head: &Head<'_>, now: Time) -> Result<Stand, Failure> {
         if let Ok(mut metrics) = self.metrics.try_borrow_mut() {
             metrics.decided(decision);
         }
         self.publish(decision);
+        self.write_down(decision, head, now);
         match &decision.verdict {
             Verdict::Allow => {
                 self.edit(&decision.edits)?;
@@ -133,6 +136,16 @@ impl Plugin {
             Verdict::Deny(denial) => {
                 self.deny(decision.policy, denial, head);
                 Ok(Stand::Answered)
+            }
+        }
+    }
+
+    /// Writes the decision into the host's log, if its policy wants that.
+    fn write_down(&self, decision: &Decision<'_>, head: &Head<'_>, now: Time) {
+        if decision.policy.audits() {
+            let (id, peer) = (self.host.request_id(), HostPeer::new(self.host.as_ref()));
+            if let Some(line) = audit::line(decision, head, id.as_deref(), &peer, now) {
+                ::log::info!("audit {line}");
             }
         }
     }
