@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::LIMITS;
 use super::error::quote;
 use super::fields::TESTS;
 use super::node::{Fields, Node};
@@ -10,7 +11,7 @@ use super::upstream::HOST_HEADERS;
 use super::value::{header_name, whole_numbers};
 use crate::claims::ClaimPath;
 use crate::condition::{self, Bound, ClaimCondition, Expected, Test};
-use crate::json::{Json, MAX_EXACT};
+use crate::json::{self, Json, MAX_EXACT};
 
 /// Reads a claim path.
 pub(super) fn claim_path(node: &Node<'_>) -> Option<ClaimPath> {
@@ -73,7 +74,7 @@ fn tests(node: &Node<'_>, captures: Captures<'_>) -> Vec<Test> {
     let mut tests: Vec<Test> = [
         of("one_of", Test::OneOf),
         of("all_of", Test::AllOf),
-        of("not", Test::Not),
+        fields.get("not").map(|node| Test::Not(without(&node, captures))),
         texts("prefix", Test::Prefix),
         texts("suffix", Test::Suffix),
         bound("at_least", Bound::AtLeast),
@@ -99,6 +100,27 @@ fn list(node: &Node<'_>, captures: Captures<'_>) -> Vec<Expected> {
     node.some_items("name a value").iter().filter_map(|item| expected(item, captures)).collect()
 }
 
+/// What must not be. Envoy makes text of every number with a fraction in its own YAML, so that such a text
+/// forbids the number too: to forbid less than what is written would open a route.
+fn without(node: &Node<'_>, captures: Captures<'_>) -> Vec<Expected> {
+    let mut all = list(node, captures);
+    let number = |one: &Expected| match one {
+        Expected::Value(Json::Str(text)) => written_number(text).map(Expected::Value),
+        _ => None,
+    };
+    let numbers: Vec<Expected> = all.iter().filter_map(number).collect();
+    all.extend(numbers);
+    all
+}
+
+/// The number that a text spells as JSON does.
+fn written_number(text: &str) -> Option<Json<'static>> {
+    match json::read(text.as_bytes(), LIMITS).ok()? {
+        number @ (Json::Int(_) | Json::Float(_)) => Some(whole_numbers(number).into_owned()),
+        _ => None,
+    }
+}
+
 /// Texts that others begin or end with.
 fn ends(node: &Node<'_>, captures: Captures<'_>) -> Vec<Expected> {
     let read = |item: &Node<'_>| template(item, item.text()?, captures);
@@ -108,7 +130,11 @@ fn ends(node: &Node<'_>, captures: Captures<'_>) -> Vec<Expected> {
 /// A number that other numbers are compared with.
 fn number(fields: &Fields<'_>, name: &str) -> Option<Json<'static>> {
     let node = fields.scalar(name)?;
-    let number = whole_numbers(node.value().clone()).into_owned();
+    let number = match node.value() {
+        // 2.5 in Envoy's own YAML arrives as text.
+        Json::Str(text) => written_number(text).unwrap_or(Json::Null),
+        other => whole_numbers(other.clone()).into_owned(),
+    };
     let fits = match number {
         Json::Int(whole) => i64::try_from(whole).is_ok_and(|whole| whole.unsigned_abs() < 1 << 53),
         Json::Float(number) => number.abs() <= MAX_EXACT,

@@ -112,11 +112,12 @@ fn virtual_hosts(policy: &Value) -> Vec<Value> {
 /// The listener where a filter that only pauses is overtaken by the body of its request.
 pub const LOOSE: &str = "loose";
 
-/// Policies go in as text, as octets and as a Struct in turn: each of the ways that Envoy has.
+/// Policies go in as a Struct, and as text or octets: each of the ways that Envoy has. Those that do not go in as
+/// a Struct under one failure policy do so under the other.
 fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String, Value)) -> Value {
-    let (kind, value) = match index % 3 {
-        0 => ("StringValue", json!(policy.to_string())),
-        1 => ("BytesValue", json!(STANDARD.encode(policy.to_string()))),
+    let (kind, value) = match (setup.after_trap, index % 2) {
+        (AfterTrap::FailClosed, 0) => ("StringValue", json!(policy.to_string())),
+        (AfterTrap::FailReload, 1) => ("BytesValue", json!(STANDARD.encode(policy.to_string()))),
         _ => ("Struct", policy.clone()),
     };
     let configuration = json!({ "@type": format!("type.googleapis.com/google.protobuf.{kind}"), "value": value });
