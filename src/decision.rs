@@ -32,6 +32,8 @@ pub struct Decision<'a> {
     pub shown: Kinds,
     /// What might change the decision, if it could be had.
     pub wants: Option<Wish>,
+    /// How much of the request's body it looks at, in octets, if it looks at it.
+    pub reads_body: Option<usize>,
 }
 
 /// Something that a decision lacks and that may come.
@@ -55,6 +57,8 @@ pub enum Wish {
     Password(Rc<Question>),
     /// A list that is not there, by its index.
     List(usize),
+    /// The body of the request.
+    Body,
 }
 
 /// A password that is to be checked.
@@ -107,6 +111,18 @@ pub struct Denial {
     pub takes: Kinds,
     /// The scopes that the route asks for, if they were missing.
     pub scopes: Vec<String>,
+    /// In whose words the caller is told.
+    pub shape: Shape,
+}
+
+/// In whose words a refusal is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// In ours, as the policy styles them.
+    #[default]
+    Own,
+    /// As a token endpoint does (RFC 6749 section 5.2).
+    OAuth,
 }
 
 impl Verdict {

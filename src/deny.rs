@@ -112,6 +112,10 @@ reasons! {
     TokenExpired "token_expired" => TokenExpired,
     /// Older than the issuer's `max_age`.
     TokenTooOld "token_too_old" => InvalidToken,
+    /// The token endpoint gives tokens to clients for themselves, and was asked for others.
+    GrantUnsupported "grant_unsupported" => InvalidRequest,
+    /// The body is longer than what is read of one.
+    BodyTooLarge "body_too_large" => ContentTooLarge,
     /// A claim that the issuer's tokens must have is missing, other than required, or unfit for a header.
     ClaimMismatch "claim_mismatch" => InvalidToken,
     /// The token is on a revocation list, or was issued before a time that one names.
@@ -177,13 +181,15 @@ pub enum Code {
     InsufficientScope,
     /// Another credential would be needed.
     Forbidden,
+    /// Send less (RFC 9110 section 15.5.14).
+    ContentTooLarge,
     /// Try again later.
     TemporarilyUnavailable,
 }
 
 impl Code {
     /// Every code there is.
-    pub const ALL: [Code; 10] = [
+    pub const ALL: [Code; 11] = [
         Code::CredentialMissing,
         Code::InvalidRequest,
         Code::InvalidToken,
@@ -193,6 +199,7 @@ impl Code {
         Code::TooManyRequests,
         Code::InsufficientScope,
         Code::Forbidden,
+        Code::ContentTooLarge,
         Code::TemporarilyUnavailable,
     ];
 
@@ -208,6 +215,7 @@ impl Code {
             Code::TooManyRequests => "too_many_requests",
             Code::InsufficientScope => "insufficient_scope",
             Code::Forbidden => "forbidden",
+            Code::ContentTooLarge => "content_too_large",
             Code::TemporarilyUnavailable => "temporarily_unavailable",
         }
     }
@@ -222,6 +230,7 @@ impl Code {
             | Code::InvalidPassword => 401,
             Code::TooManyRequests => 429,
             Code::InvalidRequest => 400,
+            Code::ContentTooLarge => 413,
             Code::InsufficientScope | Code::Forbidden => 403,
             Code::TemporarilyUnavailable => 503,
         }
@@ -231,7 +240,7 @@ impl Code {
     pub const fn grpc_status(self) -> u32 {
         match self.status() {
             401 => 16,
-            400 => 3,
+            400 | 413 => 3,
             403 => 7,
             _ => 14,
         }
@@ -249,6 +258,7 @@ impl Code {
             Code::TooManyRequests => "Too many requests",
             Code::InsufficientScope => "Insufficient scope",
             Code::Forbidden => "Forbidden",
+            Code::ContentTooLarge => "Content too large",
             Code::TemporarilyUnavailable => "Temporarily unavailable",
         }
     }
@@ -265,6 +275,7 @@ impl Code {
             Code::TooManyRequests => "There were too many wrong passwords, try again later",
             Code::InsufficientScope => "The credential does not have the scope that this needs",
             Code::Forbidden => "This is not allowed",
+            Code::ContentTooLarge => "The body is longer than what is taken here",
             Code::TemporarilyUnavailable => "The request cannot be authenticated now",
         }
     }

@@ -15,8 +15,27 @@ pub struct Edits {
     pub remove: Vec<Vec<u8>>,
     /// Headers to set in place of all values they have. They win over `remove`.
     pub set: Vec<(String, Vec<u8>)>,
+    /// As `set`, for values that nobody but the service may know.
+    pub secret: Vec<(String, Hidden)>,
     /// The request target without its credential.
     pub target: Option<Target>,
+}
+
+/// A value that is shown to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(Vec<u8>);
+
+impl Hidden {
+    /// The value, for the request only.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// A request target whose query lost a parameter.
@@ -149,16 +168,29 @@ impl Edits {
         }
     }
 
+    /// Sets a header to what nobody but the service may know.
+    pub fn set_secret(&mut self, name: &str, value: Vec<u8>) {
+        self.set.retain(|(other, _)| other != name);
+        self.secret.retain(|(other, _)| other != name);
+        self.secret.push((String::from(name), Hidden(value)));
+    }
+
+    /// Every header that is set, and its value.
+    pub fn all_set(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let secret = self.secret.iter().map(|(name, value)| (name.as_str(), value.expose()));
+        self.set.iter().map(|(name, value)| (name.as_str(), value.as_slice())).chain(secret)
+    }
+
     /// The head as the service sees it.
     pub fn apply(&self, pairs: &[(&[u8], &[u8])]) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let is_set = |name: &[u8]| self.set.iter().any(|(n, _)| n.as_bytes().eq_ignore_ascii_case(name));
+        let is_set = |name: &[u8]| self.all_set().any(|(n, _)| n.as_bytes().eq_ignore_ascii_case(name));
         let is_removed = |name: &[u8]| self.remove.iter().any(|n| n.eq_ignore_ascii_case(name));
         let kept = pairs.iter().filter(|(name, _)| !is_set(name) && !is_removed(name));
         let renewed = kept.map(|(name, value)| match &self.target {
             Some(target) if *name == b":path" => (name.to_vec(), target.path.clone()),
             _ => (name.to_vec(), value.to_vec()),
         });
-        let set = self.set.iter().map(|(name, value)| (name.clone().into_bytes(), value.clone()));
+        let set = self.all_set().map(|(name, value)| (name.as_bytes().to_vec(), value.to_vec()));
         renewed.chain(set).collect()
     }
 }

@@ -1,5 +1,7 @@
 //! Decides: route, credentials, conditions, edits. The heart of gatekey, and a pure function.
 
+mod serve;
+
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -12,7 +14,7 @@ use crate::credential::Kinds;
 use crate::credential::basic::Pair;
 use crate::credential::key::{self, Client, KeyDigest};
 use crate::credential::read::{self, Found};
-use crate::decision::{Decision, Denial, Question, Trace, Verdict, Wish};
+use crate::decision::{Decision, Denial, Question, Shape, Trace, Verdict, Wish};
 use crate::deny::Reason;
 use crate::edit::Edits;
 use crate::forwarded;
@@ -26,7 +28,6 @@ use crate::password::Work;
 use crate::password::stored::Stored;
 use crate::path::NormalPath;
 use crate::policy::{Mode, Policy, Routing};
-use crate::reply::Reply;
 use crate::revoke;
 use crate::route::{self, Route, Target};
 use crate::rule::{Requirement, Rule};
@@ -57,25 +58,21 @@ pub fn decide<'a>(
         shown: Kinds::default(),
         wants: None,
         scopes: Vec::new(),
+        reads_body: None,
         edits: Edits::strip(&policy.upstream, head),
     };
-    if let Some(resource) = policy.resource.as_ref().filter(|resource| !unknown && resource.is_asked(head)) {
-        case.trace.step(|| String::from("the request asks for the metadata of the resource"));
-        let verdict = Verdict::Serve(Reply::metadata(resource));
-        let (route, shown) = (None, Kinds::default());
-        return Decision {
-            policy,
-            verdict,
-            route,
-            identities: Vec::new(),
-            edits: Edits::default(),
-            shown,
-            wants: None,
-        };
+    let served = if unknown { None } else { case.serve() };
+    let outcome = match served {
+        Some(_) => Ok(Vec::new()),
+        None if unknown => Err(case.disown()),
+        None => case.judge(),
+    };
+    let (route, shown, wants, reads_body) = (case.route, case.shown, case.wants.take(), case.reads_body);
+    let decision =
+        |verdict, identities, edits| Decision { policy, verdict, route, identities, edits, shown, wants, reads_body };
+    if let Some((verdict, identities)) = served {
+        return decision(verdict, identities, Edits::default());
     }
-    let outcome = if unknown { Err(case.disown()) } else { case.judge() };
-    let (route, shown, wants) = (case.route, case.shown, case.wants.take());
-    let decision = |verdict, identities, edits| Decision { policy, verdict, route, identities, edits, shown, wants };
     let denial = match outcome {
         Ok(identities) => return decision(Verdict::Allow, identities, case.edits),
         Err(denial) => denial,
@@ -100,6 +97,8 @@ struct Case<'a, 'r, 'm, T> {
     wants: Option<Wish>,
     /// The scopes that were missing.
     scopes: Vec<String>,
+    /// How much of the body is looked at.
+    reads_body: Option<usize>,
     edits: Edits,
 }
 
@@ -121,6 +120,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
                 password: !self.policy.users.is_empty(),
             },
             scopes: Vec::new(),
+            shape: Shape::Own,
         }
     }
 
@@ -174,7 +174,8 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         };
         self.satisfy(requirement, captures).map_err(|reason| {
             self.trace.step(|| format!("refused: {}", reason.word()));
-            Denial { reason, takes: requirement.wants(), scopes: std::mem::take(&mut self.scopes) }
+            let scopes = std::mem::take(&mut self.scopes);
+            Denial { reason, takes: requirement.wants(), scopes, shape: Shape::Own }
         })
     }
 
@@ -216,6 +217,18 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             Reason::ClaimMismatch
         })?;
         self.hide_credentials();
+        if let Some(exchange) = &upstream.token {
+            let value = exchange.value(self.policy.index, &identities, captures, self.means.mint, self.now);
+            let value = value.map_err(|_| {
+                self.trace
+                    .step(|| String::from("the token for the service cannot tell a claim exactly, or is too long"));
+                Reason::ClaimMismatch
+            })?;
+            if let Some(value) = value {
+                self.trace.step(|| format!("a token for the service goes into the header {}", exchange.header));
+                self.edits.set_secret(&exchange.header, value);
+            }
+        }
         Ok(identities)
     }
 

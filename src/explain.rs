@@ -6,13 +6,14 @@ use crate::edit::Edits;
 use crate::engine;
 use crate::head::Head;
 use crate::identity::Identity;
+use crate::issue::mint::Mint;
 use crate::jose::introspection;
 use crate::jose::keyring::Keyring;
 use crate::jose::offload::NoOffload;
 use crate::json::Json;
 use crate::jwks::fetch::Answer;
 use crate::list::lists::Lists;
-use crate::means::Means;
+use crate::means::{Body, Means};
 use crate::password::ledger::Ledger;
 use crate::peer::{self, Peer};
 use crate::policy::Policy;
@@ -60,14 +61,22 @@ pub struct Circumstances<'c> {
     pub chosen: Option<&'c str>,
     /// What an issuer that is asked says of the request's token (RFC 7662 section 2.2).
     pub introspected: Option<&'c [u8]>,
+    /// The body of the request.
+    pub body: &'c [u8],
 }
 
 /// Decides a request and tells how. What the policy has fetched is not there.
 pub fn explain(policy: &Policy, head: &Head<'_>, now: Time) -> Explanation {
     let keyring = Keyring::new(&policy.issuers);
     let lists = Lists::new(policy.lists.len());
-    let around =
-        Circumstances { keyring: &keyring, lists: &lists, peer: &peer::Nobody, chosen: None, introspected: None };
+    let around = Circumstances {
+        keyring: &keyring,
+        lists: &lists,
+        peer: &peer::Nobody,
+        chosen: None,
+        introspected: None,
+        body: b"",
+    };
     explain_with(policy, &around, head, now)
 }
 
@@ -86,6 +95,8 @@ pub fn explain_with(policy: &Policy, around: &Circumstances<'_>, head: &Head<'_>
         offload: &NoOffload,
         peer: around.peer,
         chosen: around.chosen.map(str::as_bytes),
+        mint: &mut Mint::new(b""),
+        body: Body::Whole(around.body),
     };
     let mut decision = engine::decide(policy, head, now, &mut means, &mut steps);
     if let (Some(Wish::Introspection { issuer, token }), Some(body)) = (&decision.wants, around.introspected)
@@ -105,7 +116,8 @@ pub fn explain_with(policy: &Policy, around: &Circumstances<'_>, head: &Head<'_>
     };
     let edits = decision.edits;
     let mut identities = decision.identities.iter().map(describe);
-    let set = edits.set.iter().map(|(name, value)| (name.clone(), lossy(value)));
+    let shown = edits.set.iter().map(|(name, value)| (name.clone(), lossy(value)));
+    let set = shown.chain(edits.secret.iter().map(|(name, _)| (name.clone(), String::from("***"))));
     Explanation {
         decision: decision.verdict.word(),
         status: reply.as_ref().map_or(200, |reply| reply.status),
@@ -157,7 +169,7 @@ impl Explanation {
 fn removed(edits: &Edits, head: &Head<'_>) -> Vec<String> {
     let changed = |name: &[u8]| {
         edits.remove.iter().any(|n| n.eq_ignore_ascii_case(name))
-            || edits.set.iter().any(|(n, _)| n.as_bytes().eq_ignore_ascii_case(name))
+            || edits.all_set().any(|(n, _)| n.as_bytes().eq_ignore_ascii_case(name))
             || (name == b":path" && edits.target.is_some())
     };
     let mut names: Vec<String> = Vec::new();

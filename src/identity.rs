@@ -147,6 +147,14 @@ impl<'a> Identity<'a> {
         }
     }
 
+    /// When the token ends, leeway left out.
+    pub fn expires(&self) -> Option<Time> {
+        match &self.source {
+            Source::Token { token, .. } => token.expires(),
+            Source::Key { .. } | Source::Stored { .. } | Source::Password { .. } => None,
+        }
+    }
+
     /// The roles.
     pub fn roles(&self) -> &[String] {
         match &self.source {

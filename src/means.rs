@@ -1,6 +1,7 @@
 //! What a decision uses beside the policy and the request head.
 
 use crate::cache::Cache;
+use crate::issue::mint::Mint;
 use crate::jose::keyring::Keyring;
 use crate::jose::offload::Offload;
 use crate::list::lists::Lists;
@@ -25,4 +26,19 @@ pub struct Means<'m> {
     pub chosen: Option<&'m [u8]>,
     /// Who is at the other end of the connection.
     pub peer: &'m dyn Peer,
+    /// What tokens are made with.
+    pub mint: &'m mut Mint,
+    /// The body of the request, as far as it has come.
+    pub body: Body<'m>,
+}
+
+/// The body of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body<'m> {
+    /// Some of it has not come yet.
+    Awaited,
+    /// All of it.
+    Whole(&'m [u8]),
+    /// It is longer than what is looked at.
+    TooLong,
 }

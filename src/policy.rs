@@ -10,10 +10,12 @@ use crate::credential::key::Clients;
 use crate::credential::user::Users;
 use crate::credential::{Location, Read};
 use crate::deny::DenyStyle;
+use crate::document::Document;
+use crate::issue::endpoint::TokenEndpoint;
+use crate::issue::signer::Signer;
 use crate::jose::issuer::Issuers;
 use crate::list::revoked::RevokedList;
 use crate::list::source::{Content, ListSource};
-use crate::resource::Resource;
 use crate::route::Route;
 use crate::rule::Rule;
 use crate::upstream::{Upstream, is_spelling};
@@ -42,8 +44,10 @@ pub struct Policy {
     pub(crate) audit: Option<Audit>,
     /// Which origins may read our answers.
     pub(crate) cors: Option<Cors>,
-    /// The resource whose metadata are served.
-    pub(crate) resource: Option<Resource>,
+    /// What is served to anybody.
+    pub(crate) documents: Vec<Document>,
+    /// Where clients get tokens.
+    pub(crate) token_endpoint: Option<TokenEndpoint>,
     pub(crate) cache: CacheSize,
     /// How many proxies of ours stand before the host.
     pub(crate) hops: usize,
@@ -132,6 +136,20 @@ impl Policy {
     /// Whether headers are removed by the beginning of their names, which a host must list them for.
     pub fn strips_by_prefix(&self) -> bool {
         self.all().any(|policy| policy.upstream.strip.has_prefixes())
+    }
+
+    /// Who signs tokens of ours.
+    pub fn signers(&self) -> impl Iterator<Item = &Signer> {
+        let profiles = self.all().flat_map(|policy| {
+            let endpoint = policy.token_endpoint.as_ref().map(|endpoint| &endpoint.profile);
+            endpoint.into_iter().chain(policy.upstream.token.as_ref().map(|token| &token.profile))
+        });
+        profiles.map(|profile| profile.signer.as_ref())
+    }
+
+    /// Whether some decision needs the body of its request.
+    pub fn reads_bodies(&self) -> bool {
+        self.all().any(|policy| policy.token_endpoint.is_some())
     }
 
     /// Whether decisions are written down.

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use crate::answer::{Custom, Escape, Values, fill};
-use crate::decision::Denial;
+use crate::decision::{Denial, Shape};
 use crate::deny::{Body, Code, DenyStyle, Reason};
+use crate::document::Document;
 use crate::head::Head;
+use crate::issue::endpoint;
 use crate::json::write_text;
 use crate::password::throttle::WINDOW;
 use crate::policy::Policy;
-use crate::resource::Resource;
 
 /// When to try again while something cannot be had, in seconds (RFC 9110 section 10.2.3): after the next attempt,
 /// mostly.
@@ -44,7 +45,10 @@ pub struct Asked<'r> {
 impl Reply {
     /// The answer to a denial, in the way of a policy.
     pub fn new(denial: &Denial, policy: &Policy, asked: Asked<'_>) -> Self {
-        let mut reply = Self::plain(denial, policy.deny_style(), asked);
+        let mut reply = match denial.shape {
+            Shape::Own => Self::plain(denial, policy.deny_style(), asked),
+            Shape::OAuth => return Self::oauth(denial, policy.deny_style()),
+        };
         let Some(head) = asked.head else {
             return reply;
         };
@@ -112,8 +116,8 @@ impl Reply {
         }
     }
 
-    /// The metadata of a resource, which anybody may read.
-    pub fn metadata(resource: &Resource) -> Self {
+    /// A document that anybody may read.
+    pub fn document(document: &Document) -> Self {
         let headers = [
             ("content-type", "application/json"),
             ("cache-control", "public, max-age=3600"),
@@ -121,13 +125,29 @@ impl Reply {
             ("access-control-allow-methods", "GET, HEAD, OPTIONS"),
             ("access-control-allow-headers", "*"),
         ];
-        Self {
-            status: 200,
-            headers: headers.map(|(name, value)| own((name, String::from(value)))).to_vec(),
-            body: resource.document.clone(),
-            grpc_status: None,
-            details: String::from("gatekey_metadata"),
+        Self::with(200, &headers, document.body.clone(), "gatekey_document")
+    }
+
+    /// An answer of our own; `details` is for the host's log.
+    pub fn with(status: u16, headers: &[(&'static str, &str)], body: String, details: &str) -> Self {
+        let headers = headers.iter().map(|(name, value)| own((*name, String::from(*value)))).collect();
+        Self { status, headers, body, grpc_status: None, details: String::from(details) }
+    }
+
+    /// The answer of a token endpoint to a denial (RFC 6749 section 5.2).
+    fn oauth(denial: &Denial, style: &DenyStyle) -> Self {
+        let (error, status) = endpoint::error(denial.reason);
+        let description = endpoint::description(error);
+        let body = format!("{{\"error\":\"{error}\",\"error_description\":\"{description}\"}}\n");
+        let headers = [("content-type", "application/json"), ("cache-control", "no-store"), ("pragma", "no-cache")];
+        let mut reply = Self::with(status, &headers, body, &format!("gatekey{{{}}}", denial.reason.word()));
+        if status == 401 {
+            reply.headers.push(own(("www-authenticate", format!("Basic realm=\"{}\"", style.realm))));
         }
+        if status == 503 {
+            reply.headers.push(own(("retry-after", String::from(RETRY_AFTER))));
+        }
+        reply
     }
 
     /// Makes this a redirect for a browser.
@@ -217,6 +237,6 @@ fn challenges(denial: &Denial, style: &DenyStyle) -> Vec<String> {
             let challenge = with_error(scheme, "insufficient_scope");
             vec![format!("{challenge}, scope=\"{}\"", denial.scopes.join(" "))]
         }
-        Code::Forbidden | Code::TooManyRequests | Code::TemporarilyUnavailable => Vec::new(),
+        Code::Forbidden | Code::ContentTooLarge | Code::TooManyRequests | Code::TemporarilyUnavailable => Vec::new(),
     }
 }

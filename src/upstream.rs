@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 
 use crate::claims::ClaimPath;
 use crate::identity::Identity;
+use crate::issue::exchange::Exchange;
 use crate::json::{Json, MAX_EXACT};
 
 /// The longest value that is put into one header, in octets.
 const MAX_VALUE: usize = 4 * 1024;
 
 /// What a policy says of the request that goes upstream.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Upstream {
     /// Headers set from the identity.
     pub set: Vec<SetHeader>,
@@ -19,6 +20,8 @@ pub struct Upstream {
     pub strip: Strip,
     /// Whether the credential goes upstream with the request.
     pub keep_credential: bool,
+    /// The token that takes the place of the credential.
+    pub token: Option<Exchange>,
     /// The prefix of published filter state.
     pub publish: Option<String>,
 }
@@ -257,7 +260,7 @@ fn claim_text<'j>(value: &'j Json<'_>) -> Option<Cow<'j, str>> {
 
 /// Whether a value holds a number that was rounded when it was read: one beyond 64 bits, or written with
 /// an exponent that reaches where doubles have gaps.
-fn is_rounded(value: &Json<'_>) -> bool {
+pub(crate) fn is_rounded(value: &Json<'_>) -> bool {
     match value {
         Json::Float(number) => number.abs() > MAX_EXACT,
         Json::Array(items) => items.iter().any(is_rounded),

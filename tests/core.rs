@@ -39,6 +39,7 @@ fn run(policy: &gatekey::policy::Policy, file: &CaseFile, case: &Case, now: u64)
         peer: &case.request.peer,
         chosen: case.request.policy.as_deref(),
         introspected: case.request.introspected.as_deref().map(str::as_bytes),
+        body: case.request.body.as_deref().unwrap_or_default(),
     };
     let explanation = explain_with(policy, &around, &Head { pairs: &pairs, complete: true }, now);
     for step in &explanation.steps {

@@ -70,9 +70,9 @@ function list() {
 
 function verify(line) {
   const { name, issuer, token } = JSON.parse(line);
-  const { secret, algorithms, audience, issuer: iss } = issuers[issuer];
+  const { secret, pem, algorithms, audience, issuer: iss } = issuers[issuer];
   try {
-    return { name, claims: jwt.verify(token, secret.value, { algorithms, audience, issuer: iss }) };
+    return { name, claims: jwt.verify(token, secret?.value ?? pem, { algorithms, audience, issuer: iss }) };
   } catch (error) {
     return { name, claims: null, why: error.message };
   }

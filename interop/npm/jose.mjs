@@ -1,6 +1,6 @@
 // Tokens of npm jose: `mint` and `vectors` (the same without a clock), one JSON line per token. Public keys only.
 import fs from 'node:fs';
-import { SignJWT, exportJWK, importPKCS8 } from 'jose';
+import { SignJWT, exportJWK, importPKCS8, importSPKI, jwtVerify } from 'jose';
 
 const [command, policyPath, keys] = process.argv.slice(2);
 const { issuers } = JSON.parse(fs.readFileSync(policyPath, 'utf8'));
@@ -27,6 +27,24 @@ async function token(issuer, alg, { stranger = '', header = {} } = {}) {
 
 const say = (name, token, reason = null) =>
   console.log(JSON.stringify({ name, token, decision: reason ? 'deny' : 'allow', reason }));
+
+/** Judges tokens of gatekey, a line each. */
+async function verify(line) {
+  const { name, issuer, token } = JSON.parse(line);
+  const { secret, pem, algorithms, audience, issuer: iss } = issuers[issuer];
+  try {
+    const key = secret ? new TextEncoder().encode(secret.value) : await importSPKI(pem, algorithms[0]);
+    const { payload } = await jwtVerify(token, key, { algorithms, audience, issuer: iss });
+    return { name, claims: payload };
+  } catch (error) {
+    return { name, claims: null, why: error.message };
+  }
+}
+
+if (command === 'verify') {
+  for (const line of fs.readFileSync(0, 'utf8').split('\n').filter(Boolean)) console.log(JSON.stringify(await verify(line)));
+  process.exit(0);
+}
 
 for (const issuer of Object.keys(issuers).filter((name) => issuers[name].pem)) {
   const alg = issuers[issuer].algorithms[0];

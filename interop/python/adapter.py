@@ -86,12 +86,17 @@ def raw_header(header):
     return (signed + b"." + base64url_encode(HMACAlgorithm(HMACAlgorithm.SHA256).sign(signed, key))).decode()
 
 
+def key_of(issuer):
+    """What an issuer's tokens are verified with."""
+    return issuer["secret"]["value"] if "secret" in issuer else issuer["pem"]
+
+
 def verify(line):
     wanted = json.loads(line)
     issuer = ISSUERS[wanted["issuer"]]
     try:
         claims = jwt.decode(
-            wanted["token"], issuer["secret"]["value"], algorithms=issuer["algorithms"], audience=issuer["audience"], issuer=issuer["issuer"]
+            wanted["token"], key_of(issuer), algorithms=issuer["algorithms"], audience=issuer["audience"], issuer=issuer["issuer"]
         )
         return {"name": wanted["name"], "claims": claims}
     except jwt.InvalidTokenError as error:

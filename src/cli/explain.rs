@@ -32,10 +32,11 @@ sees, and the steps that led there.
                          {\"id\",\"method\",\"path\",\"headers\":[[name,value],...]}
                          where a value that is not UTF-8 is written {\"b64\":\"...\"}, and if it matters
                          \"peer\":{\"address\":IP,\"certificate\":SHA-256 in hex} and \"policy\":NAME, as the
-                         proxy's route names it, and \"introspected\":JSON, as an issuer answers that is asked. One JSON
+                         proxy's route names it, and \"introspected\":JSON, as an issuer answers that is asked, and
+                         \"body\":TEXT. One JSON
                          object per line is printed, in order: {\"id\",\"decision\",\"status\",\"reason\",\"route\",\"identity\",\"set\",
                          \"removed\",\"steps\"}, or {\"id\",\"error\"} for a line that is no request
-  --method, --path, --header
+  --method, --path, --header, --body
                          one request on the command line
   --token T, --key K     show a credential where the policy looks first
   --policy NAME          decide by this one of the policies by name
@@ -62,7 +63,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
     let env = Env::new(args)?;
     let list = args.one("requests")?;
     if list.is_some() {
-        for option in ["method", "path", "header", "token", "key", "policy", "introspected"] {
+        for option in ["method", "path", "header", "body", "token", "key", "policy", "introspected"] {
             if args.all(option).next().is_some() {
                 return Err(Failure::Usage(format!("--{option} does not go with --requests")));
             }
@@ -171,6 +172,7 @@ fn decide(policy: &Policy, fetched: &Fetched<'_>, request: &Request, now: Time) 
         peer: &request.peer,
         chosen: request.policy.as_deref(),
         introspected: request.introspected.as_deref().map(str::as_bytes),
+        body: &request.body,
     };
     explain_with(policy, &around, &Head { pairs: &request.head(), complete: true }, now)
 }
@@ -189,6 +191,7 @@ fn explain_one(policy: &Policy, fetched: &Fetched<'_>, args: &Args, now: Time, o
             })?;
         }
     }
+    request.body = args.one("body")?.unwrap_or_default().into();
     request.policy = args.one("policy")?.map(String::from);
     request.introspected = args.one("introspected")?.map(String::from);
     let explanation = decide(policy, fetched, &request, now);

@@ -5,23 +5,26 @@ use std::io::Write;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatekey::config;
+use gatekey::issue::private;
+use gatekey::issue::signer::SigningKey;
 use gatekey::jose::alg::Alg;
 use gatekey::jose::compact;
-use gatekey::jose::hmac::HmacKey;
 use gatekey::json::{self, Json, Limits};
 use gatekey::redact::Secret;
 use gatekey::time::{Time, parse_duration};
 
 use super::args::Args;
 use super::explain::now;
-use super::policy_file::{Env, compile, member, read, text};
+use super::policy_file::{Env, compile, member, read, read_text, text};
 use super::{Failure, Outcome};
 
 pub(super) const HELP: &str = "\
 usage: gatekey mint --alg HS256 (--secret TEXT | --secret-env NAME | --secret-base64url B64) [OPTIONS]
+       gatekey mint --private-key FILE [OPTIONS]
        gatekey mint FILE [--name ISSUER] [OPTIONS]
 
-Prints a token for tests, signed with HS256, HS384 or HS512. From a policy FILE it takes the secret, algorithm, iss,
+Prints a token for tests, signed with HS256, HS384 or HS512, or with a private key of P-256 (ES256) or Ed25519 (EdDSA) in
+PEM or as a JWK. From a policy FILE it takes the secret, algorithm, iss,
 aud and typ of an issuer; options come before what the policy says, and before --claims.
 
   --claims JSON          claims, as an object
@@ -36,12 +39,17 @@ aud and typ of an issuer; options come before what the policy says, and before -
   --env NAME=VALUE       a variable that a policy's secret may be in; those of this process count too
 ";
 
+/// What signs.
+enum Key {
+    Secret(Alg, Secret),
+    Private(Box<SigningKey>),
+}
+
 type Members = Vec<(std::borrow::Cow<'static, str>, Json<'static>)>;
 
 /// What signs a token and what it says by default.
 struct Source {
-    alg: Alg,
-    secret: Secret,
+    key: Key,
     kid: Option<String>,
     typ: Option<String>,
     claims: Members,
@@ -53,26 +61,31 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
         Some(file) => from_policy(file, args)?,
         None => from_options(args)?,
     };
-    if source.secret.expose().len() < source.alg.hash_length() && !args.flag("weak") {
-        return Err(Failure::Input(format!(
-            "gatekey: the secret is {} octets; {} needs at least {} (RFC 7518 section 3.2); --weak takes it anyway\n",
-            source.secret.expose().len(),
-            source.alg.name(),
-            source.alg.hash_length(),
-        )));
-    }
-    let key = HmacKey::new(source.alg, &source.secret)
-        .ok_or_else(|| Failure::Input(String::from("gatekey: the secret cannot be used\n")))?;
+    let key = match source.key {
+        Key::Private(key) => *key,
+        Key::Secret(alg, secret) => from_secret(alg, &secret, args.flag("weak"))?,
+    };
     let typ = args.one("type")?.map(String::from).or(source.typ).unwrap_or_else(|| String::from("JWT"));
-    let mut header: Members = vec![("alg".into(), text(source.alg.name())), ("typ".into(), text(typ))];
+    let mut header: Members = vec![("alg".into(), text(key.alg().name())), ("typ".into(), text(typ))];
     if let Some(kid) = args.one("kid")?.map(String::from).or(source.kid) {
         header.push(("kid".into(), text(kid)));
     }
     let claims = claims(args, source.claims, now)?;
     let part = |members: Members| URL_SAFE_NO_PAD.encode(Json::Object(members).to_string());
     let signed = format!("{}.{}", part(header), part(claims));
-    let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()));
+    let signature = URL_SAFE_NO_PAD.encode(key.signature(signed.as_bytes()));
     Ok(writeln!(out, "{signed}.{signature}")?)
+}
+
+fn from_secret(alg: Alg, secret: &Secret, weak: bool) -> Result<SigningKey, Failure> {
+    let (length, least) = (secret.expose().len(), alg.hash_length());
+    if length < least && !weak {
+        return Err(Failure::Input(format!(
+            "gatekey: the secret is {length} octets; {} needs at least {least} (RFC 7518 section 3.2); --weak takes it anyway\n",
+            alg.name(),
+        )));
+    }
+    SigningKey::hmac(alg, secret).ok_or_else(|| Failure::Input(String::from("gatekey: the secret cannot be used\n")))
 }
 
 /// The claims: those of the policy, over them those of `--claims`, over them those of options.
@@ -146,12 +159,23 @@ fn from_options(args: &Args) -> Result<Source, Failure> {
     if args.one("name")?.is_some() {
         return Err(Failure::Usage(String::from("--name is an issuer of a policy: name the FILE")));
     }
+    if let Some(file) = args.one("private-key")? {
+        for other in ["alg", "secret", "secret-env", "secret-base64url"] {
+            if args.one(other)?.is_some() {
+                return Err(Failure::Usage(format!("--{other} does not go with --private-key")));
+            }
+        }
+        let key =
+            private::read(&read_text(file)?).map_err(|fault| Failure::Input(format!("gatekey: {file} {fault}\n")))?;
+        let kid = key.kid().map(String::from);
+        return Ok(Source { key: Key::Private(Box::new(key)), kid, typ: None, claims: Vec::new() });
+    }
     let alg = alg(args)?.ok_or_else(|| Failure::Usage(String::from("--alg is missing: HS256, HS384 or HS512")))?;
     let secret = given_secret(args)?;
     let secret = secret.ok_or_else(|| {
         Failure::Usage(String::from("one of --secret, --secret-env and --secret-base64url is needed"))
     })?;
-    Ok(Source { alg, secret, kid: None, typ: None, claims: Vec::new() })
+    Ok(Source { key: Key::Secret(alg, secret), kid: None, typ: None, claims: Vec::new() })
 }
 
 fn given_secret(args: &Args) -> Result<Option<Secret>, Failure> {
@@ -230,8 +254,7 @@ fn from_policy(file: &str, args: &Args) -> Result<Source, Failure> {
         }
     }
     Ok(Source {
-        alg: alg(args)?.or(own_alg).unwrap_or(Alg::Hs256),
-        secret,
+        key: Key::Secret(alg(args)?.or(own_alg).unwrap_or(Alg::Hs256), secret),
         kid: jwk.and_then(|jwk| first(jwk, "kid")),
         typ: first(issuer, "type"),
         claims,

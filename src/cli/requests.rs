@@ -21,6 +21,8 @@ pub(super) struct Request {
     pub(super) policy: Option<String>,
     /// What an issuer that is asked about the token answers, as JSON.
     pub(super) introspected: Option<String>,
+    /// What follows the head.
+    pub(super) body: Vec<u8>,
 }
 
 /// A request of a list: its id, and the request or what is wrong with its line.
@@ -74,6 +76,10 @@ fn read_request(value: &Json<'_>) -> Result<Request, String> {
     }
     request.peer = read_peer(value.get("peer"))?;
     request.introspected = value.get("introspected").filter(|answer| **answer != Json::Null).map(Json::to_string);
+    request.body = match value.get("body") {
+        None | Some(Json::Null) => Vec::new(),
+        Some(value) => octets(value).ok_or("body: no text")?,
+    };
     request.policy = match value.get("policy") {
         None | Some(Json::Null) => None,
         Some(Json::Str(name)) => Some(String::from(name.as_ref())),
@@ -197,6 +203,7 @@ mod tests {
             "{\"a\":1,\"a\":2}",
             "{\"peer\":[]}",
             "{\"policy\":1}",
+            "{\"body\":{}}",
             "{\"peer\":{\"address\":\"x\"}}",
             "{\"peer\":{\"certificate\":1}}",
             "{\"peer\":{\"port\":\"1\"}}",

@@ -1,4 +1,4 @@
-//! Keys that stand in for PEM text in variables that are not set, so that the rest of a policy can be checked.
+//! Keys that stand in for those in variables that are not set, so that the rest of a policy can be checked.
 
 use gatekey::json::Json;
 
@@ -20,6 +20,19 @@ pub(super) fn pem(policy: &Json<'_>, variable: &str) -> Option<&'static str> {
         algorithm if algorithm.starts_with("RS") || algorithm.starts_with("PS") => RSA,
         _ => P256,
     })
+}
+
+/// The private key for a variable, if anything is signed with one from it: the example of RFC 8037 appendix A.1, which
+/// everybody knows.
+pub(super) fn private_key(policy: &Json<'_>, variable: &str) -> Option<&'static str> {
+    let found = match policy {
+        Json::Object(members) => members.iter().any(|(name, value)| {
+            (name == "private_key" && names(value, variable)) || private_key(value, variable).is_some()
+        }),
+        Json::Array(items) => items.iter().any(|item| private_key(item, variable).is_some()),
+        _ => false,
+    };
+    found.then_some(r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#)
 }
 
 /// The elements of a list, or the value that stands for one.

@@ -20,10 +20,29 @@ pub(super) const POLICY: &[&str] = &[
     "cors",
     "resource",
     "audit",
+    "token_endpoint",
+    "jwks_endpoint",
 ];
 /// Of a policy by name.
-pub(super) const NAMED: &[&str] =
-    &["mode", "routes", "allow", "upstream", "deny", "cors", "resource", "audit", "preflight"];
+pub(super) const NAMED: &[&str] = &[
+    "mode",
+    "routes",
+    "allow",
+    "upstream",
+    "deny",
+    "cors",
+    "resource",
+    "audit",
+    "preflight",
+    "token_endpoint",
+    "jwks_endpoint",
+];
+pub(super) const TOKEN_ENDPOINT: &[&str] = &["path", "ttl", "issuer", "audience", "sign", "claims", "allow"];
+/// Of `upstream.token`.
+pub(super) const EXCHANGE: &[&str] = &["header", "ttl", "issuer", "audience", "sign", "claims", "act"];
+/// Of a claim that is always the same.
+pub(super) const CONSTANT: &[&str] = &["value"];
+pub(super) const SIGN: &[&str] = &["algorithm", "secret", "private_key", "kid", "keys"];
 pub(super) const ISSUER: &[&str] = &[
     "issuer",
     "audience",
@@ -61,7 +80,7 @@ pub(super) const EITHER: &[&str] = &["role", "scope", "claim", "client", "from"]
 pub(super) const TESTS: &[&str] =
     &["one_of", "all_of", "not", "prefix", "suffix", "exists", "at_least", "at_most", "more_than", "less_than"];
 pub(super) const FORWARDED: &[&str] = &["hops"];
-pub(super) const UPSTREAM: &[&str] = &["set", "strip", "keep_credential", "publish"];
+pub(super) const UPSTREAM: &[&str] = &["set", "strip", "keep_credential", "token", "publish"];
 pub(super) const SET: &[&str] = &["value", "template"];
 pub(super) const DENY: &[&str] = &["body", "realm", "detail", "answers", "login"];
 pub(super) const ANSWER: &[&str] = &["status", "title", "message", "headers", "body", "content_type"];
@@ -158,6 +177,10 @@ mod tests {
             ("revoked_before", REVOKED_BEFORE),
             ("revoked_from", REVOKED_FROM),
             ("clients_from", CLIENTS_FROM),
+            ("token_endpoint", TOKEN_ENDPOINT),
+            ("exchange", EXCHANGE),
+            ("sign", SIGN),
+            ("constant", CONSTANT),
         ] {
             let Some(Json::Object(properties)) = definition(name).get("properties") else {
                 panic!("{name} has no properties");

@@ -29,6 +29,8 @@ mod routes;
 mod secret;
 mod suggest;
 mod template;
+mod token_endpoint;
+mod token_profile;
 mod upstream;
 mod users;
 mod value;
@@ -176,6 +178,7 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
         users: Rc::new(users),
         issuers: Rc::new(issuers),
         digest: digest::of(value),
+        secrets,
         parties,
     };
     let policy = policies::read(&top, &shared);

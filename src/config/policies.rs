@@ -6,22 +6,28 @@ use std::rc::Rc;
 use super::allow::{self, Parties};
 use super::fields::NAMED;
 use super::node::{Fields, Node};
+use super::secret::Secrets;
 use super::value::{check_label, one_of};
-use super::{audit, cors, deny, resource, routes, upstream};
+use super::{audit, cors, deny, resource, routes, token_endpoint, upstream};
 use crate::cache::CacheSize;
 use crate::credential::Read;
 use crate::credential::key::Clients;
 use crate::credential::user::Users;
 use crate::deny::DenyStyle;
+use crate::document::Document;
+use crate::issue::documents::{JWKS_PATH, key_set, metadata};
+use crate::issue::endpoint::TokenEndpoint;
+use crate::issue::exchange::Exchange;
 use crate::jose::issuer::Issuers;
 use crate::list::revoked::RevokedList;
 use crate::list::source::ListSource;
 use crate::policy::{DEFAULT, Mode, Policy, Routing};
+use crate::resource::Resource;
 use crate::rule::{Requirement, Rule};
 use crate::upstream::Strip;
 
 /// What all policies share.
-pub(super) struct Shared {
+pub(super) struct Shared<'c> {
     pub(super) parties: Parties,
     pub(super) issuers: Rc<Issuers>,
     pub(super) clients: Rc<Clients>,
@@ -32,10 +38,11 @@ pub(super) struct Shared {
     pub(super) cache: CacheSize,
     pub(super) hops: usize,
     pub(super) digest: String,
+    pub(super) secrets: Secrets<'c>,
 }
 
 /// Reads the policy that holds by default, with those by name in it.
-pub(super) fn read(top: &Fields<'_>, shared: &Shared) -> Policy {
+pub(super) fn read(top: &Fields<'_>, shared: &Shared<'_>) -> Policy {
     let mut main = read_one(&Sections { own: None, top }, shared);
     if let Some(node) = top.get("policies") {
         main.named = named(&node, top, shared);
@@ -44,7 +51,7 @@ pub(super) fn read(top: &Fields<'_>, shared: &Shared) -> Policy {
     main
 }
 
-fn named(node: &Node<'_>, top: &Fields<'_>, shared: &Shared) -> BTreeMap<String, Policy> {
+fn named(node: &Node<'_>, top: &Fields<'_>, shared: &Shared<'_>) -> BTreeMap<String, Policy> {
     if node.is_empty() {
         node.error_cure("is empty", "leave it out, or name a policy");
     }
@@ -96,7 +103,7 @@ impl<'j> Sections<'_, 'j> {
     }
 }
 
-fn read_one(sections: &Sections<'_, '_>, shared: &Shared) -> Policy {
+fn read_one(sections: &Sections<'_, '_>, shared: &Shared<'_>) -> Policy {
     let modes = [("enforce", Mode::Enforce), ("report", Mode::Report)];
     let mode = sections.scalar("mode").and_then(|node| {
         let mode = one_of(&node, "mode", &modes);
@@ -111,8 +118,18 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared) -> Policy {
         Routing::Everything(_) => &[],
     };
     let preflight = sections.scalar("preflight").is_some_and(|node| node.flag());
-    let upstream = upstream::read(sections.get("upstream").as_ref(), table, &shared.read, preflight);
     let resource = sections.get("resource").and_then(|node| resource::read(&node, &shared.issuers, &shared.read));
+    let token_endpoint =
+        sections.get("token_endpoint").and_then(|node| token_endpoint::read(&node, &shared.parties, &shared.secrets));
+    let around = upstream::Around {
+        routes: table,
+        read: &shared.read,
+        preflight,
+        secrets: &shared.secrets,
+        endpoint: token_endpoint.as_ref().map(|endpoint| &endpoint.profile),
+    };
+    let upstream = upstream::read(sections.get("upstream").as_ref(), &around);
+    let documents = documents(sections, resource.as_ref(), token_endpoint.as_ref(), upstream.token.as_ref());
     Policy {
         index: 0,
         name: None,
@@ -132,12 +149,31 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared) -> Policy {
         },
         audit: sections.get("audit").and_then(|node| audit::read(&node)),
         cors: sections.get("cors").and_then(|node| cors::read(&node)),
-        resource,
+        documents,
+        token_endpoint,
         cache: shared.cache,
         hops: shared.hops,
         preflight,
         digest: shared.digest.clone(),
     }
+}
+
+/// What is served to anybody: the metadata of the resource, and of the token endpoint, and the keys of what is signed.
+fn documents(
+    sections: &Sections<'_, '_>,
+    resource: Option<&Resource>,
+    endpoint: Option<&TokenEndpoint>,
+    exchange: Option<&Exchange>,
+) -> Vec<Document> {
+    let written = sections.scalar("jwks_endpoint");
+    let path = written.as_ref().and_then(token_endpoint::path).or_else(|| endpoint.map(|_| String::from(JWKS_PATH)));
+    let profiles = endpoint.map(|endpoint| &endpoint.profile).into_iter().chain(exchange.map(|token| &token.profile));
+    let keys = path.and_then(|path| key_set(&path, profiles.map(|profile| profile.signer.as_ref())));
+    if let (Some(node), None) = (&written, &keys) {
+        node.error_cure("there are no public keys to serve", "sign with a `private_key`, or leave it out");
+    }
+    let metadata = endpoint.and_then(|endpoint| metadata(&endpoint.profile.issuer, &endpoint.path, keys.as_ref()));
+    resource.map(|resource| resource.document.clone()).into_iter().chain(keys).chain(metadata).collect()
 }
 
 fn routing(sections: &Sections<'_, '_>, parties: &Parties) -> Routing {

@@ -6,6 +6,7 @@ use super::fields::RESOURCE;
 use super::node::{Fields, Node};
 use super::value::{scopes, texts};
 use crate::credential::{Location, Read};
+use crate::document::Document;
 use crate::jose::issuer::Issuers;
 use crate::json::Json;
 use crate::jwks::source::Uri;
@@ -49,7 +50,7 @@ pub(super) fn read(node: &Node<'_>, issuers: &Issuers, read: &Read) -> Option<Re
     }
     let document = Json::Object(members.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect());
     let (address, path) = Resource::place(&format!("{}://{}", uri.scheme(), uri.authority), &uri.path);
-    Some(Resource { path, address, document: format!("{document}\n") })
+    Some(Resource { address, document: Document { path, body: format!("{document}\n") } })
 }
 
 /// The identifier, as it is written and in parts.

@@ -122,32 +122,46 @@ impl<'c> Secrets<'c> {
         value
     }
 
+    /// Reads a secret to sign with, long enough for an algorithm.
+    pub(super) fn read_signing(&self, node: &Node<'_>, alg: Alg) -> Option<Secret> {
+        let (at, secret) = self.octets(node)?;
+        fit(&at, &secret, alg).then_some(secret)
+    }
+
     /// Refuses what is no HMAC secret, or too short a one (RFC 7518 section 3.2).
     pub(super) fn check(&mut self, node: &Node<'_>, secret: Secret, alg: Alg) -> Option<Secret> {
-        let octets = secret.expose();
-        let (length, least) = (octets.len(), alg.hash_length());
-        if looks_like_key_file(octets) {
-            node.error("looks like a PEM file or a JWK, not like an HMAC secret: a public key is no secret");
+        if !fit(node, &secret, alg) {
             return None;
         }
-        if length < least {
-            node.error(format!("is {length} octets; {} needs at least {least} (RFC 7518 section 3.2)", alg.name()));
-            return None;
-        }
-        if octets.iter().all(|b| *b == 0) {
-            node.error("is all zero octets");
-            return None;
-        }
-        if octets.iter().all(|b| Some(b) == octets.first()) || octets == b"a-string-secret-at-least-256-bits-long" {
-            node.warn("is a secret that everybody knows", Some("make one with `openssl rand -base64 48`"));
-        }
-        let digest = digest(octets);
+        let digest = digest(secret.expose());
         if let Some((_, path)) = self.seen.iter().find(|(seen, _)| *seen == digest) {
             node.warn(format!("is the same secret as {path}: who signs for one can sign for the other"), None);
         }
         self.seen.push((digest, node.path()));
         Some(secret)
     }
+}
+
+/// Whether a secret is fit for HMAC; what is odd about it.
+fn fit(node: &Node<'_>, secret: &Secret, alg: Alg) -> bool {
+    let octets = secret.expose();
+    let (length, least) = (octets.len(), alg.hash_length());
+    if looks_like_key_file(octets) {
+        node.error("looks like a PEM file or a JWK, not like an HMAC secret: a public key is no secret");
+        return false;
+    }
+    if length < least {
+        node.error(format!("is {length} octets; {} needs at least {least} (RFC 7518 section 3.2)", alg.name()));
+        return false;
+    }
+    if octets.iter().all(|b| *b == 0) {
+        node.error("is all zero octets");
+        return false;
+    }
+    if octets.iter().all(|b| Some(b) == octets.first()) || octets == b"a-string-secret-at-least-256-bits-long" {
+        node.warn("is a secret that everybody knows", Some("make one with `openssl rand -base64 48`"));
+    }
+    true
 }
 
 fn looks_like_key_file(octets: &[u8]) -> bool {
@@ -177,7 +191,7 @@ pub(super) fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
 /// Whether a JSON value is a secret in its place, for [`super::digest`].
 pub(super) fn is_secret_member(name: &str, value: &Json<'_>) -> bool {
     match name {
-        "secret" => true,
+        "secret" | "private_key" => true,
         "plain" | "k" => value.as_str().is_some(),
         _ => false,
     }

@@ -1,12 +1,16 @@
 //! The section `upstream`: what the service sees.
 
 use super::error::quote;
-use super::fields::{SET, UPSTREAM};
+use super::fields::{EXCHANGE, SET, UPSTREAM};
 use super::node::Node;
+use super::secret::Secrets;
 use super::template::{self, Piece};
+use super::token_profile;
 use super::value::header_name;
 use crate::claims::ClaimPath;
 use crate::credential::{Location, Read};
+use crate::issue::claims::TokenProfile;
+use crate::issue::exchange::Exchange;
 use crate::json::Json;
 use crate::route::Route;
 use crate::upstream::{HeaderValue, MAX_HYPHENS, SetHeader, Source, Strip, TemplatePiece, Upstream};
@@ -32,8 +36,20 @@ const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", 
 const MAX_TEXT: usize = 4096;
 const SOURCES: [&str; 7] = ["method", "name", "sub", "client", "issuer", "roles", "scopes"];
 
-/// Reads what is set, removed and published. `routes` tell which captures there are.
-pub(super) fn read(node: Option<&Node<'_>>, routes: &[Route], read: &Read, preflight: bool) -> Upstream {
+/// What stands around the section.
+pub(super) struct Around<'r> {
+    /// They tell which captures there are.
+    pub(super) routes: &'r [Route],
+    pub(super) read: &'r Read,
+    pub(super) preflight: bool,
+    pub(super) secrets: &'r Secrets<'r>,
+    /// The profile of the token endpoint, which may sign for services too.
+    pub(super) endpoint: Option<&'r TokenProfile>,
+}
+
+/// Reads what is set, removed and published.
+pub(super) fn read(node: Option<&Node<'_>>, around: &Around<'_>) -> Upstream {
+    let Around { routes, read, preflight, .. } = *around;
     let fields = node.and_then(|node| node.fields(UPSTREAM));
     let fields = fields.as_ref();
     let keep_credential = fields.is_some_and(|fields| fields.flag("keep_credential"));
@@ -51,9 +67,16 @@ pub(super) fn read(node: Option<&Node<'_>>, routes: &[Route], read: &Read, prefl
     if preflight || routes.iter().any(|route| !route.methods.is_empty() || route.preflight) {
         all.extend(METHOD_OVERRIDES);
     }
+    let token = fields.and_then(|fields| fields.get("token")).and_then(|node| owner.token(&node, around));
+    all.extend(token.iter().map(|token| token.header.as_str()));
+    if let (Some(token), Some(node)) = (&token, fields.and_then(|fields| fields.get("set")))
+        && set.iter().any(|header| folded(&header.name) == folded(&token.header))
+    {
+        node.error(format!("sets {}, which `token` sets too", token.header));
+    }
     let strip = Strip::new(all, prefixes.iter().map(String::as_str));
     let publish = fields.and_then(|fields| fields.scalar("publish")).and_then(|node| publish(&node));
-    Upstream { set, strip, keep_credential, publish }
+    Upstream { set, strip, keep_credential, token, publish }
 }
 
 /// What decides whether a header may be ours.
@@ -103,6 +126,23 @@ impl Owner<'_> {
         None
     }
 
+    /// The token for the service. It may stand where the credential stood, which it takes the place of.
+    fn token(&self, node: &Node<'_>, around: &Around<'_>) -> Option<Exchange> {
+        let fields = node.fields(EXCHANGE)?;
+        let header = match fields.scalar("header") {
+            None => Some(String::from("authorization")),
+            Some(node) => {
+                let name = node.text().and_then(|name| header_name(name, &node))?;
+                if name == "authorization" { Some(name) } else { self.name(&name, &node) }
+            }
+        };
+        if header.as_deref() == Some("authorization") && self.keep_credential {
+            node.error_cure("takes the place of a credential that `keep_credential` keeps", "name another `header`");
+        }
+        let profile = token_profile::read(node, &fields, around.secrets, around.routes, around.endpoint);
+        Some(Exchange { header: header?, profile: profile?, act: fields.flag("act") })
+    }
+
     /// Whether a credential is read from a header of this folded name.
     fn reads(&self, fold: &str) -> bool {
         self.read.locations().any(|location| match location {
@@ -116,7 +156,7 @@ impl Owner<'_> {
     fn value(&self, node: &Node<'_>) -> Option<HeaderValue> {
         if let Some(text) = node.value().as_str() {
             let cure = "for fixed text write { value: ... }";
-            return self.source(node, text, cure).map(HeaderValue::Source);
+            return source(self.routes, node, text, cure).map(HeaderValue::Source);
         }
         if node.value() == &Json::Null {
             node.error_cure("says nothing", "write a source such as sub; `strip` only removes a header");
@@ -148,63 +188,9 @@ impl Owner<'_> {
         }
         let read = |piece: Piece<'_>| match piece {
             Piece::Text(text) => Some(TemplatePiece::Text(text)),
-            Piece::Field(field) => self.source(node, field, "{{ stands for a brace").map(TemplatePiece::Field),
+            Piece::Field(field) => source(self.routes, node, field, "{{ stands for a brace").map(TemplatePiece::Field),
         };
         pieces.into_iter().map(read).collect()
-    }
-
-    fn source(&self, node: &Node<'_>, text: &str, cure: &str) -> Option<Source> {
-        Some(match text {
-            "method" => Source::Method,
-            "name" => Source::Name,
-            "sub" => Source::Sub,
-            "client" => Source::Client,
-            "issuer" => Source::Issuer,
-            "roles" => Source::Roles,
-            "scopes" => Source::Scopes,
-            _ => {
-                if let Some(name) = text.strip_prefix("path.") {
-                    return self.capture(node, name);
-                }
-                if text.starts_with("host.") {
-                    return self.host_label(node, text);
-                }
-                let Some(path) =
-                    text.strip_prefix("claims.").or_else(|| text.strip_prefix("claims").filter(|p| p.starts_with('[')))
-                else {
-                    let rest = text.split_once('.').map_or("NAME", |(_, rest)| rest);
-                    let deeper = [format!("claims.{rest}"), format!("path.{rest}")];
-                    let known = SOURCES.into_iter().chain(deeper.iter().map(String::as_str));
-                    node.unknown("source", text, known, Some(String::from(cure)));
-                    return None;
-                };
-                return match ClaimPath::parse(path) {
-                    Ok(path) => Some(Source::Claim(path)),
-                    Err(message) => {
-                        node.error(format!("{}: {message}", quote(text)));
-                        None
-                    }
-                };
-            }
-        })
-    }
-
-    fn capture(&self, node: &Node<'_>, name: &str) -> Option<Source> {
-        let known = || self.routes.iter().flat_map(|route| route.paths.iter().flat_map(|path| path.captures()));
-        if known().any(|other| other == name) {
-            return Some(Source::Capture(String::from(name)));
-        }
-        node.unknown("capture", name, known(), Some(String::from("no path of any route captures it")));
-        None
-    }
-
-    fn host_label(&self, node: &Node<'_>, text: &str) -> Option<Source> {
-        let known = || self.routes.iter().flat_map(|route| route.hosts.iter().filter_map(|host| host.capture()));
-        if known().any(|other| other == text) {
-            return Some(Source::Capture(String::from(text)));
-        }
-        node.unknown("capture", text, known(), Some(String::from("no host of any route captures it")));
-        None
     }
 
     fn strip(&self, node: &Node<'_>) -> (Vec<String>, Vec<String>) {
@@ -250,6 +236,61 @@ impl Owner<'_> {
         node.error_cure("covers a header that a credential is read from", "keep_credential decides whether it goes on");
         None
     }
+}
+
+/// A field of the identity, or a capture of these routes.
+pub(super) fn source(routes: &[Route], node: &Node<'_>, text: &str, cure: &str) -> Option<Source> {
+    Some(match text {
+        "method" => Source::Method,
+        "name" => Source::Name,
+        "sub" => Source::Sub,
+        "client" => Source::Client,
+        "issuer" => Source::Issuer,
+        "roles" => Source::Roles,
+        "scopes" => Source::Scopes,
+        _ => {
+            if let Some(name) = text.strip_prefix("path.") {
+                return capture(routes, node, name);
+            }
+            if text.starts_with("host.") {
+                return host_label(routes, node, text);
+            }
+            let Some(path) =
+                text.strip_prefix("claims.").or_else(|| text.strip_prefix("claims").filter(|p| p.starts_with('[')))
+            else {
+                let rest = text.split_once('.').map_or("NAME", |(_, rest)| rest);
+                let deeper = [format!("claims.{rest}"), format!("path.{rest}")];
+                let known = SOURCES.into_iter().chain(deeper.iter().map(String::as_str));
+                node.unknown("source", text, known, Some(String::from(cure)));
+                return None;
+            };
+            return match ClaimPath::parse(path) {
+                Ok(path) => Some(Source::Claim(path)),
+                Err(message) => {
+                    node.error(format!("{}: {message}", quote(text)));
+                    None
+                }
+            };
+        }
+    })
+}
+
+fn capture(routes: &[Route], node: &Node<'_>, name: &str) -> Option<Source> {
+    let known = || routes.iter().flat_map(|route| route.paths.iter().flat_map(|path| path.captures()));
+    if known().any(|other| other == name) {
+        return Some(Source::Capture(String::from(name)));
+    }
+    node.unknown("capture", name, known(), Some(String::from("no path of any route captures it")));
+    None
+}
+
+fn host_label(routes: &[Route], node: &Node<'_>, text: &str) -> Option<Source> {
+    let known = || routes.iter().flat_map(|route| route.hosts.iter().filter_map(|host| host.capture()));
+    if known().any(|other| other == text) {
+        return Some(Source::Capture(String::from(text)));
+    }
+    node.unknown("capture", text, known(), Some(String::from("no host of any route captures it")));
+    None
 }
 
 fn folded(name: &str) -> String {

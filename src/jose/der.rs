@@ -1,16 +1,16 @@
 //! Writes the little DER (X.690) that hosts ask for: public keys and ECDSA signatures.
 
 /// Tags of elements.
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const BIT_STRING: u8 = 0x03;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
 const NULL: u8 = 0x05;
-pub(super) const OBJECT: u8 = 0x06;
-pub(super) const SEQUENCE: u8 = 0x30;
+pub(crate) const OBJECT: u8 = 0x06;
+pub(crate) const SEQUENCE: u8 = 0x30;
 
 /// rsaEncryption (RFC 8017 appendix A.1).
-pub(super) const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+pub(crate) const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 /// id-ecPublicKey (RFC 5480 section 2.1.1).
-pub(super) const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+pub(crate) const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 
 /// A SubjectPublicKeyInfo of an RSA key (RFC 8017 appendix A.1.1), from big-endian numbers.
 pub(super) fn rsa_public_key(n: &[u8], e: &[u8]) -> Vec<u8> {

@@ -4,7 +4,7 @@ pub mod alg;
 pub mod binding;
 mod columns;
 pub mod compact;
-mod der;
+pub(crate) mod der;
 pub mod document;
 pub mod ecdsa;
 pub mod ed25519;

@@ -7,6 +7,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::der::{BIT_STRING, EC_PUBLIC_KEY, INTEGER, OBJECT, RSA_ENCRYPTION, SEQUENCE};
 use super::ecdsa::{Curve, EcKey};
@@ -85,14 +86,15 @@ pub fn certificate_digest(text: &[u8]) -> Option<[u8; 32]> {
 const CERTIFICATE: &str = "CERTIFICATE";
 
 /// A piece of PEM text between its two lines.
-struct Block<'t> {
-    label: &'t str,
+pub(crate) struct Block<'t> {
+    /// What it says it is.
+    pub(crate) label: &'t str,
     body: &'t str,
 }
 
 impl<'t> Block<'t> {
     /// The first block of a text, and what follows it.
-    fn first(text: &'t str) -> Result<Option<(Self, &'t str)>, PemFault> {
+    pub(crate) fn first(text: &'t str) -> Result<Option<(Self, &'t str)>, PemFault> {
         let Some((_, after)) = text.split_once("-----BEGIN ") else {
             return Ok(None);
         };
@@ -101,9 +103,13 @@ impl<'t> Block<'t> {
         Ok(Some((Self { label, body }, rest)))
     }
 
+    /// Its base64 without line breaks.
+    pub(crate) fn packed(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.body.bytes().filter(|b| !b.is_ascii_whitespace()).collect())
+    }
+
     fn der(&self) -> Result<Vec<u8>, PemFault> {
-        let packed: Vec<u8> = self.body.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-        STANDARD.decode(packed).map_err(|_| PemFault::Content)
+        STANDARD.decode(self.packed()).map_err(|_| PemFault::Content)
     }
 }
 
@@ -113,7 +119,7 @@ const VERSION: u8 = 0xa0;
 /// id-RSASSA-PSS (RFC 8017 appendix A.2.3).
 const RSASSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
 /// id-Ed25519 (RFC 8410 section 3).
-const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+pub(crate) const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
 /// The key of a certificate (RFC 5280 section 4.1).
 fn certificate(der: &[u8]) -> Result<Public, PemFault> {
@@ -168,11 +174,11 @@ fn rsa_key(der: &[u8]) -> Result<RsaPublic, PemFault> {
 }
 
 /// DER (X.690 section 10) that is being read: one way to write everything, and nothing after the end.
-struct Der<'d>(&'d [u8]);
+pub(crate) struct Der<'d>(pub(crate) &'d [u8]);
 
 impl<'d> Der<'d> {
     /// Octets that are one element and nothing more.
-    fn whole(octets: &'d [u8]) -> Result<Self, PemFault> {
+    pub(crate) fn whole(octets: &'d [u8]) -> Result<Self, PemFault> {
         let mut look = Self(octets);
         look.any()?;
         look.end()?;
@@ -180,7 +186,7 @@ impl<'d> Der<'d> {
     }
 
     /// The content of the next element, which has this tag.
-    fn take(&mut self, tag: u8) -> Result<&'d [u8], PemFault> {
+    pub(crate) fn take(&mut self, tag: u8) -> Result<&'d [u8], PemFault> {
         match self.any()? {
             (found, content) if found == tag => Ok(content),
             _ => Err(PemFault::Content),

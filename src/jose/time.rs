@@ -57,6 +57,11 @@ impl Times {
         self.issued
     }
 
+    /// When the token ends.
+    pub(super) fn expires(&self) -> Option<Time> {
+        self.exp
+    }
+
     /// Takes note of a claim if it is a time claim.
     ///
     /// # Errors

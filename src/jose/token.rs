@@ -44,6 +44,11 @@ impl Token {
         self.times.issued()
     }
 
+    /// When it ends (RFC 7519 section 4.1.4), if it says so.
+    pub fn expires(&self) -> Option<Time> {
+        self.times.expires()
+    }
+
     /// Takes verified claims.
     ///
     /// # Errors

@@ -163,6 +163,12 @@ pub(super) fn configuration(size: usize) -> Result<Vec<u8>> {
     octets(|out, out_size| unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, out, out_size) })
 }
 
+/// The body of the request as far as it is held, `size` octets.
+pub(super) fn request_body(size: usize) -> Result<Vec<u8>> {
+    const REQUEST_BODY: u32 = 0;
+    octets(|out, out_size| unsafe { proxy_get_buffer_bytes(REQUEST_BODY, 0, size, out, out_size) })
+}
+
 /// The body of the answer to a call of ours, of `size` octets, while it is handed over.
 pub(super) fn call_body(size: usize) -> Result<Vec<u8>> {
     const CALL_RESPONSE_BODY: u32 = 4;

@@ -42,8 +42,13 @@ extern "C" fn proxy_on_configure(root: u32, size: usize) -> u32 {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_headers(context: u32, _count: usize, _end: u32) -> u32 {
-    vm::request(context).number()
+extern "C" fn proxy_on_request_headers(context: u32, _count: usize, end: u32) -> u32 {
+    vm::request(context, end != 0).number()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_body(context: u32, size: usize, end: u32) -> u32 {
+    vm::body(context, size, end != 0).number()
 }
 
 #[unsafe(no_mangle)]

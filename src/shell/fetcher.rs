@@ -114,7 +114,9 @@ impl Fetcher {
                 life.sync(board, &mut keyring, now);
             }
         }
-        if plugin.host.has_background() && (self.fetches || !plugin.policy.issuers().is_empty()) {
+        if plugin.host.has_background()
+            && (self.fetches || !plugin.policy.issuers().is_empty() || plugin.policy.reads_bodies())
+        {
             self.set_period(if self.fetches { FIRST_TICK } else { IDLE_TICK });
         }
     }

@@ -3,6 +3,7 @@
 
 mod abi;
 mod board;
+mod bodies;
 mod checker;
 mod configure;
 mod envoy;

@@ -28,6 +28,9 @@ impl Host for Nginx {
         if policy.has_named() {
             return Some("policies: on this host each route has a configuration of its own; give it its policy there");
         }
+        if policy.reads_bodies() {
+            return Some("token_endpoint: it needs the bodies of requests, which are not read on this host");
+        }
         policy
             .strips_by_prefix()
             .then_some("upstream.strip: this host cannot list headers, so a prefix cannot be removed; name the headers")

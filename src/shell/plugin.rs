@@ -7,6 +7,7 @@ use std::rc::Rc;
 use foldhash::fast::FixedState;
 
 use super::abi::Failure;
+use super::bodies::Bodies;
 use super::checker::Checker;
 use super::fetcher::Fetcher;
 use super::host::Host;
@@ -15,14 +16,16 @@ use super::lists::ListFetcher;
 use super::metrics::Metrics;
 use super::offload::HostOffload;
 use super::peer::HostPeer;
+use super::stream;
 use super::vm::Purpose;
 use crate::VERSION;
 use crate::cache::Cache;
 use crate::decision::{Decision, Silent};
 use crate::engine;
 use crate::head::Head;
+use crate::issue::mint::Mint;
 use crate::jwks::fetch::Answer;
-use crate::means::Means;
+use crate::means::{Body, Means};
 use crate::password::ledger::Ledger;
 use crate::policy::{Mode, Policy};
 use crate::time::Time;
@@ -47,6 +50,10 @@ pub(super) struct Plugin {
     pub(super) lists: ListFetcher,
     /// Tokens that were seen before.
     pub(super) cache: RefCell<Cache>,
+    /// What tokens are made with.
+    mint: RefCell<Mint>,
+    /// The bodies of requests.
+    pub(super) bodies: Bodies,
     offload: HostOffload,
 }
 
@@ -62,9 +69,11 @@ impl Plugin {
             fetcher,
             introspector: Introspector::new(root),
             checker: Checker::default(),
-            ledger: RefCell::new(ledger(&policy, host.as_ref())),
+            ledger: RefCell::new(Ledger::new(&secret_seed(&policy, host.as_ref()))),
             lists,
             cache: RefCell::new(cache),
+            mint: RefCell::new(Mint::new(&secret_seed(&policy, host.as_ref()))),
+            bodies: Bodies::default(),
             offload: HostOffload::probe(policy.issuers()),
             policy,
             host,
@@ -95,6 +104,7 @@ impl Plugin {
         let checks = self.checker.work(self, now);
         let busy = self.lists.tick(self, now);
         let waits = self.fetcher.tick(self, now);
+        stream::refuse_overdue(self, now);
         self.fetcher.pace(checks, busy, waits);
         if checks || busy || waits {
             return;
@@ -125,7 +135,7 @@ impl Plugin {
     }
 
     /// Decides a request with what is there now.
-    pub(super) fn decide<'a>(&'a self, head: &Head<'a>, now: Time) -> Result<Decision<'a>, Failure> {
+    pub(super) fn decide<'a>(&'a self, head: &Head<'a>, body: Body<'_>, now: Time) -> Result<Decision<'a>, Failure> {
         let keyring = self.fetcher.keyring()?;
         let mut cache = self.cache.try_borrow_mut().map_err(|_| Failure::Refused)?;
         let chosen = if self.policy.has_named() { self.host.chosen_policy()? } else { None };
@@ -133,6 +143,7 @@ impl Plugin {
         let peer = HostPeer::new(self.host.as_ref());
         let mut ledger = self.ledger.try_borrow_mut().map_err(|_| Failure::Refused)?;
         let lists = self.lists.held()?;
+        let mut mint = self.mint.try_borrow_mut().map_err(|_| Failure::Refused)?;
         self.checker.note_request();
         let mut means = Means {
             keyring: &keyring,
@@ -143,16 +154,20 @@ impl Plugin {
             offload: &self.offload,
             peer: &peer,
             chosen,
+            mint: &mut mint,
+            body,
         };
         Ok(engine::decide(&self.policy, head, now, &mut means, &mut Silent))
     }
 }
 
-/// A ledger whose key nobody can tell: the salts and hashes of all users go into it, and the time of this start.
-fn ledger(policy: &Policy, host: &dyn Host) -> Ledger {
+/// What nobody can tell: the salts and hashes of all users go into it, what the policy signs with, and the time of this
+/// start.
+fn secret_seed(policy: &Policy, host: &dyn Host) -> Vec<u8> {
     let mut seed = seed(policy, host).to_le_bytes().to_vec();
     policy.users().iter().for_each(|user| seed.extend(user.stored.mark()));
-    Ledger::new(&seed)
+    policy.signers().for_each(|signer| seed.extend(signer.sign("seed").into_bytes()));
+    seed
 }
 
 /// Something that differs from worker to worker and start to start, and that callers cannot find out. It keeps

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::abi::{self, Failure, Map};
+use super::bodies::Part;
 use super::fetcher::{Hope, Patience};
 use super::host::{self, HeadOctets};
 use super::peer::HostPeer;
@@ -10,7 +11,7 @@ use super::plugin::Plugin;
 use super::vm::Action;
 use crate::audit;
 use crate::credential::Kinds;
-use crate::decision::{Decision, Denial, Verdict, Wish};
+use crate::decision::{Decision, Denial, Shape, Verdict, Wish};
 use crate::deny::{DenyStyle, Reason};
 use crate::edit::Edits;
 use crate::head::{Head, parse_map};
@@ -32,10 +33,14 @@ enum Stand {
 }
 
 /// The head of a request has come.
-pub(super) fn begin(plugin: &Rc<Plugin>, context: u32) -> Action {
+pub(super) fn begin(plugin: &Rc<Plugin>, context: u32, ended: bool) -> Action {
+    if plugin.policy.reads_bodies() {
+        plugin.bodies.open(context, ended);
+    }
     match handle(plugin, context, Patience::Fresh) {
         Ok(Stand::Passed) => Action::Continue,
-        Ok(Stand::Waits) if plugin.host.has_background() => Action::PauseAll,
+        // A body that is looked at must come while the head is held.
+        Ok(Stand::Waits) if plugin.host.has_background() && !plugin.bodies.is_wanted(context) => Action::PauseAll,
         Ok(Stand::Answered | Stand::Waits) => Action::Pause,
         Err(_) => {
             refuse_unheard(Some(plugin));
@@ -54,8 +59,52 @@ pub(super) fn resume(plugin: &Rc<Plugin>, context: u32, patience: Patience) {
     }
 }
 
+/// A part of a request's body has come. What nobody looks at passes.
+pub(super) fn body(plugin: &Rc<Plugin>, context: u32, size: usize, ended: bool) -> Action {
+    match plugin.bodies.arrive(context, size, ended) {
+        Part::Pass => Action::Continue,
+        Part::Hold => Action::Pause,
+        Part::Decide => decide_with_body(plugin, context),
+    }
+}
+
+fn decide_with_body(plugin: &Rc<Plugin>, context: u32) -> Action {
+    match handle(plugin, context, Patience::Fresh) {
+        Ok(Stand::Passed) => Action::Continue,
+        Ok(Stand::Answered | Stand::Waits) => Action::Pause,
+        Err(_) => {
+            refuse_unheard(Some(plugin));
+            Action::Pause
+        }
+    }
+}
+
+/// Refuses requests whose bodies do not come.
+pub(super) fn refuse_overdue(plugin: &Rc<Plugin>, now: Time) {
+    let late = plugin.bodies.overdue(now);
+    for stream in &late {
+        ::log::warn!(
+            "no body came for a request that has one: on Envoy, this filter needs allow_on_headers_stop_iteration: true"
+        );
+        if abi::set_effective_context(*stream).is_ok() {
+            refuse_unheard(Some(plugin));
+        }
+    }
+    if !late.is_empty() {
+        plugin.fetcher.to_root();
+    }
+}
+
 /// The trailers of a request have come. Some services read them as headers.
-pub(super) fn trailers(plugin: &Plugin) -> Action {
+pub(super) fn trailers(plugin: &Rc<Plugin>, context: u32) -> Action {
+    let held = match plugin.bodies.end(context) {
+        Part::Pass => false,
+        Part::Hold => true,
+        Part::Decide => decide_with_body(plugin, context) != Action::Continue,
+    };
+    if held {
+        return Action::Pause;
+    }
     match plugin.strip_trailers() {
         Ok(()) => Action::Continue,
         Err(_) => {
@@ -84,21 +133,33 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
     };
     let head = Head { pairs: &pairs, complete };
     let now = plugin.host.now()?;
-    let mut decision = plugin.decide(&head, now)?;
+    let mut octets = Vec::new();
+    let body = plugin.bodies.get(context, &mut octets)?;
+    let mut decision = plugin.decide(&head, body, now)?;
+    if let Some(longest) = decision.reads_body {
+        plugin.bodies.want(context, longest);
+    }
     if let Some(wish) = wanted(plugin, &decision, now) {
         let hope = match wish {
             Wish::Keys { issuer, want } => plugin.fetcher.ask(plugin, (issuer, want), context, patience, now),
             Wish::Password(question) => plugin.checker.ask(plugin, &question, context, patience, now),
             Wish::Introspection { issuer, token } => plugin.introspector.ask(plugin, issuer, &token, context, patience),
             Wish::List(index) => plugin.lists.ask(plugin, index, context, patience, now),
+            Wish::Body if plugin.bodies.wait(context, now) => Hope::Wait,
+            Wish::Body => Hope::Again,
         };
         match hope {
             Hope::Wait => return Ok(Stand::Waits),
-            Hope::Again => decision = plugin.decide(&head, now)?,
+            Hope::Again => {
+                let body = plugin.bodies.get(context, &mut octets)?;
+                decision = plugin.decide(&head, body, now)?;
+            }
             Hope::None => {}
         }
     }
-    plugin.carry_out(&decision, &head, now)
+    let stand = plugin.carry_out(&decision, &head, now)?;
+    plugin.bodies.release(context);
+    Ok(stand)
 }
 
 /// What is wanted, for this request or because it is time and nobody else will see to it.
@@ -152,11 +213,11 @@ impl Plugin {
 
     fn edit(&self, edits: &Edits) -> Result<(), Failure> {
         // Setting a header takes its old values away, so what is set need not be removed first.
-        let is_set = |name: &[u8]| edits.set.iter().any(|(n, _)| n.as_bytes() == name);
+        let is_set = |name: &[u8]| edits.all_set().any(|(n, _)| n.as_bytes() == name);
         for name in edits.remove.iter().filter(|name| !is_set(name)) {
             abi::remove_header(Map::Request, name)?;
         }
-        for (name, value) in &edits.set {
+        for (name, value) in edits.all_set() {
             abi::replace_header(name, value)?;
         }
         edits.target.as_ref().map_or(Ok(()), |target| self.host.retarget(target))
@@ -215,7 +276,7 @@ impl Plugin {
 /// Refuses a request that could not be decided: no policy, or a host that did not do its part.
 fn refuse_unheard(plugin: Option<&Plugin>) {
     let plain = DenyStyle::bare();
-    let denial = Denial { reason: Reason::Internal, takes: Kinds::default(), scopes: Vec::new() };
+    let denial = Denial { reason: Reason::Internal, takes: Kinds::default(), scopes: Vec::new(), shape: Shape::Own };
     let style = plugin.map_or(&plain, |plugin| plugin.policy.deny_style());
     host::answer(&Reply::plain(&denial, style, Asked::default()));
 }

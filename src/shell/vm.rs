@@ -128,17 +128,26 @@ pub(super) fn configure(root: u32, size: usize) -> bool {
 }
 
 /// The head of a request has come.
-pub(super) fn request(context: u32) -> Action {
+pub(super) fn request(context: u32, ended: bool) -> Action {
     match plugin_of_stream(context) {
-        Some(plugin) => stream::begin(&plugin, context),
+        Some(plugin) => stream::begin(&plugin, context, ended),
         None => stream::refuse_without_policy(),
+    }
+}
+
+/// A part of a request's body has come, of which `size` octets are held.
+pub(super) fn body(context: u32, size: usize, ended: bool) -> Action {
+    match plugin_of_stream(context) {
+        Some(plugin) => stream::body(&plugin, context, size, ended),
+        // Its head was refused.
+        None => Action::Pause,
     }
 }
 
 /// The trailers of a request have come. Some services read them as headers.
 pub(super) fn trailers(context: u32) -> Action {
     match plugin_of_stream(context) {
-        Some(plugin) => stream::trailers(&plugin),
+        Some(plugin) => stream::trailers(&plugin, context),
         None => stream::refuse_without_policy(),
     }
 }
@@ -158,6 +167,7 @@ pub(super) fn delete(context: u32) {
                 plugin.fetcher.forget(context);
                 plugin.introspector.forget(context);
                 plugin.checker.forget(context);
+                plugin.bodies.forget(context);
             }
             drop_calls(|call| call.stream == Some(context));
         }

@@ -109,6 +109,14 @@ fn virtual_hosts(policy: &Value) -> Vec<Value> {
     hosts.chain([json!({ "name": "all", "domains": ["*"], "routes": routes })]).collect()
 }
 
+/// Whether some decision of a policy needs the body of its request, which Envoy then has to hand over.
+fn reads_bodies(policy: &Value) -> bool {
+    ["token_endpoint", "providers"].iter().any(|section| !policy[*section].is_null())
+}
+
+/// The listener whose filter is never handed a body.
+pub const HELD: &str = "held";
+
 /// The listener where a filter that only pauses is overtaken by the body of its request.
 pub const LOOSE: &str = "loose";
 
@@ -188,7 +196,7 @@ fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String
                                 "name": name,
                                 "root_id": name,
                                 "failure_policy": failure_policy,
-                                "allow_on_headers_stop_iteration": name == LOOSE,
+                                "allow_on_headers_stop_iteration": name == LOOSE || (reads_bodies(policy) && name != HELD),
                                 "configuration": configuration,
                                 "vm_config": vm,
                             },

@@ -1,5 +1,9 @@
 //! Compares what came of a request with what the case expects, as far as the rung could see it.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
 use super::{Case, Outcome, Rung};
 
 /// Compares one outcome with its case.
@@ -47,12 +51,46 @@ pub fn check(case: &Case, rung: Rung, outcome: &Outcome) -> Result<(), String> {
     if refused {
         reply(case, rung, outcome, &mut found);
     }
+    if let Some(want) = &expect.token {
+        token(want, outcome, &mut found);
+    }
     if let Some(seen) = &outcome.upstream {
         for (name, want) in &expect.upstream {
             found.header("upstream", name, want.as_deref(), seen);
         }
     }
     found.result(outcome)
+}
+
+/// The token of ours, in the answer or in the header Authorization for the service; who checks its signature are others.
+fn token(want: &serde_json::Map<String, Value>, outcome: &Outcome, found: &mut Differences) {
+    let text = match &outcome.upstream {
+        Some(seen) => {
+            let all = values("authorization", seen);
+            let bearer = all.first().and_then(|value| value.strip_prefix(b"Bearer "));
+            bearer.map(lossy).filter(|_| all.len() == 1)
+        }
+        None => serde_json::from_slice::<Value>(&outcome.body).ok().and_then(|body| {
+            let text = body["access_token"].as_str().map(String::from);
+            text.filter(|_| body["token_type"] == "Bearer" && body["expires_in"].is_u64())
+        }),
+    };
+    let parts: Vec<Vec<u8>> =
+        text.iter().flat_map(|text| text.split('.')).flat_map(|part| URL_SAFE_NO_PAD.decode(part)).collect();
+    let [header, claims, _] = parts.as_slice() else {
+        return found.say("token: none is there".into());
+    };
+    let read = |part: &[u8]| serde_json::from_slice::<Value>(part).unwrap_or_default();
+    let (header, claims) = (read(header), read(claims));
+    found.compare("typ of the token", &"at+jwt", &header["typ"].as_str().unwrap_or_default());
+    for name in ["iat", "nbf", "exp", "jti"] {
+        if claims.get(name).is_none() {
+            found.say(format!("token: it has no {name}"));
+        }
+    }
+    for (name, want) in want {
+        found.compare(&format!("claim {name} of the token"), want, claims.get(name).unwrap_or(&Value::Null));
+    }
 }
 
 /// What the caller was told.

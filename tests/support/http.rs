@@ -67,6 +67,11 @@ impl Client {
         self.stream.write_all(line.as_bytes()).map_err(|e| e.to_string())
     }
 
+    /// Sends octets, and reads nothing yet.
+    pub fn write(&mut self, octets: &[u8]) -> Result<(), String> {
+        self.stream.write_all(octets).map_err(|e| e.to_string())
+    }
+
     /// Sends octets and reads one answer. A server may answer and close before it has read all.
     pub fn send(&mut self, request: &[u8], to_head: bool) -> Result<Response, String> {
         let sent = self.stream.write_all(request);
@@ -179,7 +184,7 @@ pub fn split_head(head: &[u8]) -> Result<(&[u8], Headers), String> {
     Ok((first, headers))
 }
 
-/// The octets of a request without body. Values go out as they are.
+/// The octets of a request. Values go out as they are.
 pub fn encode(request: &Request) -> Vec<u8> {
     if let Some(raw) = &request.raw {
         return raw.clone();
@@ -198,10 +203,12 @@ pub fn encode(request: &Request) -> Vec<u8> {
         .headers
         .iter()
         .any(|(n, _)| n.eq_ignore_ascii_case("content-length") || n.eq_ignore_ascii_case("transfer-encoding"));
-    if matches!(method, "POST" | "PUT" | "PATCH") && !has_length {
-        out.extend(b"content-length: 0\r\n");
+    let body = request.body.as_deref().unwrap_or_default();
+    if !has_length && (request.body.is_some() || matches!(method, "POST" | "PUT" | "PATCH")) {
+        out.extend(format!("content-length: {}\r\n", body.len()).bytes());
     }
     out.extend(b"\r\n");
+    out.extend(body);
     out
 }
 

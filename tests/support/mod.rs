@@ -88,6 +88,8 @@ pub struct Request {
     pub policy: Option<String>,
     /// What the issuer that is asked about the token answers, as JSON.
     pub introspected: Option<String>,
+    /// What follows the head.
+    pub body: Option<Vec<u8>>,
 }
 
 /// A place where the table runs.
@@ -128,6 +130,8 @@ pub struct Expect {
     /// Headers as the caller must get them with a refusal.
     pub response: Wanted,
     pub grpc_status: Option<String>,
+    /// Claims of the token of ours that is handed out: to the caller in a body, or to the service.
+    pub token: Option<serde_json::Map<String, serde_json::Value>>,
     /// A real Envoy refuses by itself with this status, before the module sees the request.
     pub envoy_status: Option<u16>,
 }

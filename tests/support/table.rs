@@ -57,6 +57,7 @@ struct RequestText {
     peer: PeerText,
     policy: Option<String>,
     introspected: Option<Value>,
+    body: Option<Text>,
 }
 
 #[derive(Default, Deserialize)]
@@ -166,6 +167,8 @@ struct ExpectText {
     #[serde(default)]
     response: HeadersText,
     grpc_status: Option<String>,
+    /// Claims of the token that the caller, or the service, gets; null for one that must not be there.
+    token: Option<serde_json::Map<String, Value>>,
     envoy: Option<EnvoyText>,
 }
 
@@ -360,6 +363,7 @@ fn request(text: RequestText, tokens: &BTreeMap<String, String>) -> Result<Reque
         peer: text.peer.known()?,
         policy: text.policy,
         introspected,
+        body: text.body.map(|body| octets(&body, tokens)).transpose()?,
     })
 }
 
@@ -410,6 +414,7 @@ fn expect(text: ExpectText, tokens: &BTreeMap<String, String>) -> Result<Expect,
         upstream: expected(text.upstream, tokens)?,
         response: expected(text.response, tokens)?,
         grpc_status: text.grpc_status,
+        token: text.token,
         envoy_status: text.envoy.map(|envoy| envoy.status),
     })
 }

@@ -68,6 +68,7 @@ pub fn get(path: &str, headers: &[(&str, &str)]) -> Request {
         peer: Known::default(),
         policy: None,
         introspected: None,
+        body: None,
     }
 }
 
@@ -143,7 +144,10 @@ pub fn mangle(value: &Value) -> Value {
 pub fn beyond_apisix(policy: &Value) -> bool {
     let names = &policy["upstream"]["strip"];
     let all = names.as_array().map_or_else(|| vec![names], |names| names.iter().collect());
-    !policy["policies"].is_null() || all.iter().any(|name| name.as_str().is_some_and(|name| name.ends_with('*')))
+    let reads_bodies = !policy["token_endpoint"].is_null();
+    !policy["policies"].is_null()
+        || reads_bodies
+        || all.iter().any(|name| name.as_str().is_some_and(|name| name.ends_with('*')))
 }
 
 /// Fails when a log line shows one of these texts.

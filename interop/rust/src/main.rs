@@ -115,7 +115,12 @@ impl Maker {
         validation.set_issuer(&[issuer["issuer"].as_str().expect("an issuer")]);
         validation.validate_nbf = true;
         validation.leeway = 0;
-        let key = DecodingKey::from_secret(self.secret(name).as_bytes());
+        let pem = issuer["pem"].as_str().unwrap_or_default().as_bytes();
+        let key = match algorithm {
+            Algorithm::ES256 => DecodingKey::from_ec_pem(pem).expect("a key"),
+            Algorithm::EdDSA => DecodingKey::from_ed_pem(pem).expect("a key"),
+            _ => DecodingKey::from_secret(self.secret(name).as_bytes()),
+        };
         match decode::<Value>(wanted["token"].as_str().expect("a token"), &key, &validation) {
             Ok(data) => json!({"name": wanted["name"], "claims": data.claims}),
             Err(error) => json!({"name": wanted["name"], "claims": null, "why": error.to_string()}),

@@ -9,6 +9,7 @@ use gatekey::cache::{Cache, CacheSize};
 use gatekey::claims::ClaimPath;
 use gatekey::decision::Silent;
 use gatekey::deny::Reason;
+use gatekey::issue::mint::Mint;
 use gatekey::jose::alg::{Alg, Verifier};
 use gatekey::jose::binding::Confirmation;
 use gatekey::jose::compact::Compact;
@@ -20,7 +21,7 @@ use gatekey::jose::keyset::{Key, KeySet};
 use gatekey::jose::offload::NoOffload;
 use gatekey::jose::verify;
 use gatekey::list::lists::Lists;
-use gatekey::means::Means;
+use gatekey::means::{Body, Means};
 use gatekey::password::ledger::Ledger;
 use gatekey::peer::Nobody;
 use gatekey::redact::Secret;
@@ -86,6 +87,7 @@ pub fn accepts(token: &[u8], issuers: &Issuers) -> Result<usize, Reason> {
     let cache = &mut Cache::new(CacheSize { tokens: 8, ttl: 60_000 }, 1);
     let mut judge = || {
         let mut ledger = Ledger::new(b"");
+        let mut mint = Mint::new(b"");
         let mut means = Means {
             keyring: &keyring,
             lists: &Lists::default(),
@@ -95,6 +97,8 @@ pub fn accepts(token: &[u8], issuers: &Issuers) -> Result<usize, Reason> {
             offload: &NoOffload,
             peer: &Nobody,
             chosen: None,
+            mint: &mut mint,
+            body: Body::Whole(b""),
         };
         let verified = verify(token, issuers, NOW_TIME, &mut means, &mut Silent);
         verified.map(|token| token.issuer).map_err(|refusal| refusal.reason)

@@ -171,6 +171,12 @@ fn link_reads(linker: &mut Linker<Host>) -> Result<()> {
                     }
                     None => Answer::Status(NOT_FOUND),
                 },
+                (0, true) => {
+                    let body = &c.data().body;
+                    let start = usize::try_from(start)?.min(body.len());
+                    let end = start.saturating_add(usize::try_from(max)?).min(body.len());
+                    Answer::Bytes(body[start..end].to_vec())
+                }
                 (6, true) => Answer::Bytes(Vec::new()),
                 (_, true) => Answer::Status(NOT_FOUND),
                 (0 | 1, false) => Answer::Crash("the module reads a body that APISIX has not initialised".to_owned()),

@@ -107,6 +107,8 @@ pub struct Host {
     pub headers: Pairs,
     /// Request trailers, when the request has some.
     pub trailers: Option<Pairs>,
+    /// What has come of the request's body.
+    pub body: Vec<u8>,
     /// `request_uri` as it came (APISIX).
     pub target: Vec<u8>,
     /// The query as APISIX will send it, when the module has set it.
@@ -152,6 +154,7 @@ impl Host {
             now_ns,
             headers: Vec::new(),
             trailers: None,
+            body: Vec::new(),
             target: Vec::new(),
             args: None,
             peer: Known::default(),

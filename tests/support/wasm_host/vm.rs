@@ -277,11 +277,15 @@ impl Vm {
         self.enter_context(id);
         self.call::<(u32, u32), ()>("proxy_on_context_create", (id, root.id), Phase::Other)?;
         let count = u32::try_from(self.store.data().headers.len()).unwrap_or(0);
-        let last = u32::from(!full || options.trailers.is_none());
-        let action: u32 =
+        let body = request.body.clone().filter(|_| full).unwrap_or_default();
+        let last = u32::from(!full || (options.trailers.is_none() && body.is_empty()));
+        let mut action: u32 =
             self.call("proxy_on_request_headers", (id, if full { count } else { 0 }, last), Phase::Request)?;
         let work = FUEL - self.store.get_fuel().unwrap_or(FUEL);
         self.store.data_mut().switch(id);
+        if !body.is_empty() && action <= 1 && self.store.data().reply.is_none() {
+            action = self.body(id, &body, action, options.trailers.is_none())?;
+        }
         // Calls end with the answer of the one who is asked about a token, else with the news that there is none.
         while (!full || asked.is_some())
             && let Some(token) = self.store.data().background.calls.first().map(|call| call.token)
@@ -323,6 +327,26 @@ impl Vm {
         self.finish(id)?;
         let outcome = self.outcome(end);
         Ok(self.trace(end, outcome, logged, work))
+    }
+
+    /// Hands the body over in two parts, as Envoy does with `allow_on_headers_stop_iteration`; what comes of the head
+    /// and it. Octets that are passed on are held no more.
+    fn body(&mut self, id: u32, body: &[u8], action: u32, last: bool) -> Result<u32, String> {
+        let mut action = action;
+        for (end, part) in [(false, &body[..body.len() / 2]), (true, &body[body.len() / 2..])] {
+            self.store.data_mut().body.extend(part);
+            let size = u32::try_from(self.store.data().body.len()).unwrap_or(u32::MAX);
+            let ended = u32::from(end && last);
+            action = self.call("proxy_on_request_body", (id, size, ended), Phase::Request)?;
+            self.store.data_mut().switch(id);
+            if self.store.data().reply.is_some() {
+                return Ok(1);
+            }
+            if action == 0 {
+                self.store.data_mut().body.clear();
+            }
+        }
+        Ok(action)
     }
 
     /// Whether the request at hand waits, and time might help.
@@ -448,6 +472,7 @@ impl Vm {
         host.target.clear();
         host.args = None;
         host.trailers = None;
+        host.body.clear();
         host.states.clear();
         host.increments.clear();
         host.reply = None;
@@ -505,7 +530,7 @@ impl Vm {
             (_, Some(reply)) => {
                 let (status, headers, body) = host.abilities.response(host, &reply);
                 check_reply(host, &reply, &headers, &body);
-                let served = reply.details == METADATA;
+                let served = SERVED.contains(&reply.details.as_slice());
                 outcome.decision = Some(if served { "serve" } else { "deny" }.to_owned());
                 outcome.status = status;
                 outcome.reason = reason(&reply);
@@ -524,7 +549,7 @@ impl Vm {
 }
 
 /// What the host is told where the module does not refuse.
-const METADATA: &[u8] = b"gatekey_metadata";
+const SERVED: [&[u8]; 2] = [b"gatekey_document", b"gatekey_token"];
 
 /// The reason in `gatekey{REASON}`.
 fn reason(reply: &Reply) -> Option<String> {
@@ -535,7 +560,7 @@ fn reason(reply: &Reply) -> Option<String> {
 /// Both hosts need a body, a content type and details of our form.
 fn check_reply(host: &mut Host, reply: &Reply, headers: &Pairs, body: &[u8]) {
     let grpc = headers.iter().any(|(name, _)| name == b"grpc-status");
-    if reason(reply).is_none() && reply.details != METADATA {
+    if reason(reply).is_none() && !SERVED.contains(&reply.details.as_slice()) {
         host.wrongs
             .push(format!("response details are not gatekey{{REASON}}: {:?}", String::from_utf8_lossy(&reply.details)));
     }

@@ -1,0 +1,53 @@
+//! Tokens for the service behind: what the caller showed is replaced by a short-lived token of ours (RFC 8693 in spirit,
+//! without a request of its own).
+
+use std::borrow::Cow;
+
+use super::claims::{Statement, TokenProfile, UnfitClaims};
+use super::mint::Mint;
+use crate::identity::Identity;
+use crate::time::Time;
+
+/// How the service is told who calls.
+pub struct Exchange {
+    /// The header that carries the token, lower-case. `authorization` has the scheme Bearer before it.
+    pub header: String,
+    /// How tokens are made.
+    pub profile: TokenProfile,
+    /// Whether the token tells who acts for the subject (RFC 8693 section 4.1).
+    pub act: bool,
+}
+
+impl Exchange {
+    /// The value of the header for these identities; `place` is the policy's.
+    ///
+    /// # Errors
+    /// [`UnfitClaims`] if a claim cannot be told exactly.
+    pub fn value(
+        &self,
+        place: usize,
+        identities: &[Identity<'_>],
+        captures: &[(&str, Cow<'_, str>)],
+        mint: &mut Mint,
+        now: Time,
+    ) -> Result<Option<Vec<u8>>, UnfitClaims> {
+        let Some(first) = identities.first() else {
+            return Ok(None);
+        };
+        let client = identities.iter().find_map(Identity::client);
+        let sub = identities.iter().find_map(Identity::sub).or(client).unwrap_or_else(|| first.name());
+        let scopes = identities.iter().map(Identity::scopes).find(|scopes| !scopes.is_empty()).unwrap_or_default();
+        let about = Statement {
+            sub,
+            client,
+            audience: &self.profile.audience,
+            scopes,
+            actor: client.filter(|client| self.act && *client != sub),
+        };
+        let said = self.profile.say(&about, identities, captures)?;
+        let limit = identities.iter().filter_map(Identity::expires).min();
+        let token = mint.keep(place, &self.profile, said, now, limit);
+        let scheme = if self.header == "authorization" { "Bearer " } else { "" };
+        Ok(Some([scheme.as_bytes(), token.as_bytes()].concat()))
+    }
+}

@@ -1,0 +1,144 @@
+//! What one worker needs to make tokens: ids that no other token has, and the tokens that are good for a while yet.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use foldhash::fast::FixedState;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::claims::TokenProfile;
+use crate::time::Time;
+
+/// The shortest time that a token counts, in milliseconds.
+const LEAST: i64 = 10_000;
+/// The most tokens that are kept.
+const MOST: usize = 1024;
+
+/// What one worker makes tokens with.
+pub struct Mint {
+    key: Zeroizing<[u8; 32]>,
+    count: u64,
+    kept: HashMap<(usize, String), Kept, FixedState>,
+}
+
+struct Kept {
+    token: Rc<str>,
+    /// Until when it is handed out: some of its time must be left for whoever gets it.
+    fresh: Time,
+    expires: Time,
+}
+
+impl Mint {
+    /// A mint that has made nothing. The seed should be another for each worker and start, and known to nobody.
+    pub fn new(seed: &[u8]) -> Self {
+        let key: [u8; 32] = Sha256::digest(seed).into();
+        let (number, _) = key.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+        let state = FixedState::with_seed(u64::from_le_bytes(*number).rotate_left(17));
+        Self { key: Zeroizing::new(key), count: 0, kept: HashMap::with_hasher(state) }
+    }
+
+    /// A token that nobody else gets.
+    pub fn make(&mut self, profile: &TokenProfile, said: &str, now: Time) -> String {
+        let id = self.id(now);
+        profile.sign(said, &id, now, now.plus(profile.ttl))
+    }
+
+    /// A token that says so, made now or a while ago; `place` tells profiles apart. It does not outlive `limit`, which
+    /// is when what it stands for ends.
+    pub fn keep(
+        &mut self,
+        place: usize,
+        profile: &TokenProfile,
+        said: String,
+        now: Time,
+        limit: Option<Time>,
+    ) -> Rc<str> {
+        // A token that is taken within its leeway stands for something yet.
+        let limit = limit.map(|limit| limit.max(now.plus(LEAST)));
+        let key = (place, said);
+        let within = |expires: Time| limit.is_none_or(|limit| expires <= limit);
+        if let Some(kept) = self.kept.get(&key).filter(|kept| now < kept.fresh && within(kept.expires)) {
+            return Rc::clone(&kept.token);
+        }
+        let full = now.plus(profile.ttl);
+        let expires = limit.filter(|limit| *limit < full).unwrap_or(full);
+        let id = self.id(now);
+        let token: Rc<str> = profile.sign(&key.1, &id, now, expires).into();
+        // The last fifth of its time is for whoever gets it last.
+        let fresh = expires.plus(-(expires.millis().saturating_sub(now.millis()) / 5));
+        if self.kept.len() >= MOST {
+            self.kept.retain(|_, kept| now < kept.fresh);
+        }
+        if self.kept.len() >= MOST {
+            self.kept.clear();
+        }
+        self.kept.insert(key, Kept { token: Rc::clone(&token), fresh, expires });
+        token
+    }
+
+    /// An id that no other token has (RFC 7519 section 4.1.7).
+    fn id(&mut self, now: Time) -> String {
+        self.count = self.count.wrapping_add(1);
+        let mut hash = Sha256::new();
+        hash.update(self.key.as_slice());
+        hash.update(self.count.to_le_bytes());
+        hash.update(now.millis().to_le_bytes());
+        let digest = hash.finalize();
+        URL_SAFE_NO_PAD.encode(digest.get(..16).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::issue::signer::{Signer, SigningKey};
+    use crate::jose::alg::Alg;
+    use crate::redact::Secret;
+
+    fn profile() -> TokenProfile {
+        let key = SigningKey::hmac(Alg::Hs256, &Secret::new(vec![7; 32])).unwrap();
+        let signer = Rc::new(Signer::new(vec![key]).unwrap());
+        TokenProfile { signer, issuer: "g".into(), audience: vec![], ttl: 100_000, claims: vec![] }
+    }
+
+    #[test]
+    fn keeps_tokens_until_shortly_before_they_expire() {
+        let (profile, mut mint) = (profile(), Mint::new(b"seed"));
+        let start = Time::FLOOR;
+        let mut at = |millis, limit: Option<i64>| {
+            let limit = limit.map(|limit| start.plus(limit));
+            mint.keep(0, &profile, "{\"a\":1".into(), start.plus(millis), limit)
+        };
+        let first = at(0, None);
+        assert_eq!(first, at(79_999, None));
+        let second = at(80_000, None);
+        assert_ne!(first, second);
+        // What it stands for ends sooner than the one that is kept.
+        let third = at(81_000, Some(100_000));
+        assert_ne!(second, third);
+        assert_eq!(third, at(90_000, Some(100_000)));
+        assert_eq!(mint.kept.len(), 1);
+    }
+
+    #[test]
+    fn does_not_mix_profiles_or_grow() {
+        let (profile, mut mint) = (profile(), Mint::new(b"seed"));
+        let one = mint.keep(0, &profile, "{\"a\":1".into(), Time::FLOOR, None);
+        assert_ne!(one, mint.keep(1, &profile, "{\"a\":1".into(), Time::FLOOR, None));
+        for number in 0..3 * MOST {
+            mint.keep(0, &profile, format!("{{\"a\":{number}"), Time::FLOOR, None);
+        }
+        assert!(mint.kept.len() <= MOST);
+    }
+
+    #[test]
+    fn no_two_ids_are_the_same() {
+        let mut mint = Mint::new(b"seed");
+        let ids: std::collections::BTreeSet<String> = (0..1000).map(|_| mint.id(Time::FLOOR)).collect();
+        assert_eq!(ids.len(), 1000);
+        assert!(!ids.contains(&Mint::new(b"other").id(Time::FLOOR)));
+    }
+}

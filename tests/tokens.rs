@@ -1,0 +1,281 @@
+//! Service to service, with real parts: a client shows its key to a gateway, gets a token, and shows that to a service that
+//! another gatekey guards, and to one in Python that checks tokens on its own.
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::bootstrap::HELD;
+use support::echo::Echo;
+use support::envoy::{AfterTrap, Envoy, Launch, Setup, available};
+use support::http::{Client, Response, get};
+use support::keys::text;
+use support::{now_seconds, say};
+
+const KEY: &str = "gk_live_0123456789abcdef";
+const OTHER: &str = "gk_live_fedcba9876543210";
+const SECRET: &str = "a-secret-that-gateway-and-service-share";
+const ISSUER: &str = "https://gateway.example.com";
+
+/// One Envoy at a time: the machine is small, and a start compiles the module.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn setup(module: &[u8], echo: &Echo, policies: Vec<(String, Value)>, clusters: Vec<(String, SocketAddr)>) -> Setup {
+    let env = [("SIGNING_KEY", text("p256.pem")), ("OLD_KEY", text("ed25519.pem")), ("SHARED", SECRET.into())];
+    Setup {
+        module: module.to_vec(),
+        policies,
+        env: env.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        after_trap: AfterTrap::FailReload,
+        workers: 2,
+        upstream: echo.address,
+        clusters,
+        offload: true,
+        tls: false,
+    }
+}
+
+/// A gateway that gives tokens, signed in this way.
+fn gateway(sign: Value) -> Value {
+    json!({
+        "clients": {
+            "acme": { "key": { "plain": KEY }, "scopes": ["orders:read"], "claims": { "tier": "gold" } },
+            "other": { "key": { "plain": OTHER } },
+        },
+        "token_endpoint": {
+            "path": "/oauth/token", "issuer": ISSUER, "audience": ["orders", "billing"], "ttl": "10s", "sign": sign,
+            "claims": { "tier": "claims.tier" },
+        },
+    })
+}
+
+/// A service's own gatekey, which takes tokens of the gateway that are for it and tell the tier.
+fn guard(keys: Value) -> Value {
+    let mut issuer = json!({
+        "issuer": ISSUER, "audience": "orders", "type": "at+jwt", "leeway": "0s", "require": { "tier": ["gold", "free"] },
+    });
+    issuer.as_object_mut().expect("an object").extend(keys.as_object().expect("an object").clone());
+    json!({ "issuers": { "gateway": issuer }, "upstream": { "set": { "X-Client": "client" } } })
+}
+
+/// Asks a token endpoint.
+fn post(to: SocketAddr, key: &str, form: &str) -> Response {
+    let request = format!(
+        "POST /oauth/token HTTP/1.1\r\nhost: g.test\r\nx-api-key: {key}\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    Client::connect(to).expect("a connection").send(request.as_bytes(), false).expect("an answer")
+}
+
+fn token(to: SocketAddr, key: &str, audience: &str) -> String {
+    let answer = post(to, key, &format!("grant_type=client_credentials&audience={audience}"));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
+    assert_eq!((&body["token_type"], &body["expires_in"]), (&json!("Bearer"), &json!(10)));
+    body["access_token"].as_str().expect("a token").to_owned()
+}
+
+fn show(to: SocketAddr, token: &str) -> Response {
+    get(to, "/orders", &[("authorization", &format!("Bearer {token}"))]).expect("an answer")
+}
+
+/// The service in Python; it ends with this value.
+struct Service {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Service {
+    /// Starts it, or None after saying loudly why not.
+    fn start(keys: &str) -> Option<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let install = "import os, sys; sys.path.insert(0, 'interop'); import run; run.HOME.mkdir(parents=True, exist_ok=True); \
+                       run.Python().install(); print(os.environ['PYTHONPATH'])";
+        let output = Command::new("python3").args(["-c", install]).current_dir(root).output().expect("python3");
+        if !output.status.success() {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{}", String::from_utf8_lossy(&output.stderr));
+            say("SKIPPED: the service that checks tokens with PyJWT, which cannot be installed here");
+            return None;
+        }
+        let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let mut child = Command::new("python3")
+            .arg(root.join("tests/services/service.py"))
+            .args([keys, ISSUER, "orders", "tier"])
+            .env("PYTHONPATH", path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the service");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+        let port: u16 = line.trim().strip_prefix("PORT ").and_then(|port| port.parse().ok()).expect("its port");
+        Some(Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)) })
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn started(launch: &Launch, setup: &Setup) -> Envoy {
+    Envoy::start(launch, setup).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// The same token with another octet in the part of this number.
+fn altered(token: &str, part: usize) -> String {
+    let mut parts: Vec<String> = token.split('.').map(String::from).collect();
+    let other = if parts[part].as_bytes()[5] == b'A' { "B" } else { "A" };
+    parts[part].replace_range(5..6, other);
+    parts.join(".")
+}
+
+#[test]
+fn services_take_tokens_that_a_key_was_shown_for() {
+    let Some((launch, module)) = available() else { return };
+    let _turn = turn();
+    let module = std::fs::read(module).expect("the module");
+    let echo = Echo::start();
+    let keys =
+        json!({ "keys": [ { "private_key": { "env": "SIGNING_KEY" } }, { "private_key": { "env": "OLD_KEY" } } ] });
+    let exchange = json!({
+        "clients": { "acme": { "key": { "plain": KEY }, "claims": { "tier": "gold" } } },
+        "upstream": { "token": {
+            "issuer": ISSUER, "audience": "orders", "ttl": "10s", "sign": { "private_key": { "env": "SIGNING_KEY" } },
+            "claims": { "tier": "claims.tier" },
+        } },
+    });
+    let policies = vec![
+        ("public".into(), gateway(keys)),
+        ("secret".into(), gateway(json!({ "secret": { "env": "SHARED" }, "algorithm": "HS256" }))),
+        ("exchange".into(), exchange),
+    ];
+    let gates = started(&launch, &setup(&module, &echo, policies, Vec::new()));
+    let (public, secret) = (gates.listener("public"), gates.listener("secret"));
+    let fetched =
+        json!({ "jwks": { "uri": "http://g.test/.well-known/jwks.json", "cluster": "gateway", "refresh": "5s" } });
+    let policies = vec![
+        ("a-public".into(), guard(fetched)),
+        ("a-secret".into(), guard(json!({ "secret": { "env": "SHARED" }, "algorithms": ["HS256"] }))),
+    ];
+    let services = started(&launch, &setup(&module, &echo, policies, vec![("gateway".into(), public)]));
+    let Some(b) = Service::start(&format!("http://{public}/.well-known/jwks.json")) else { return };
+    let doors = [
+        ("A, by public key", public, services.listener("a-public")),
+        ("A, by secret", secret, services.listener("a-secret")),
+        ("B, with PyJWT", public, b.address),
+    ];
+    let mut figures = Vec::new();
+    let mut leaked = Vec::new();
+    for (name, gate, door) in doors {
+        let good = token(gate, KEY, "orders");
+        let end = Instant::now() + Duration::from_secs(5);
+        // The keys may be on their way.
+        while show(door, &good).status == 503 && Instant::now() < end {
+            sleep(Duration::from_millis(50));
+        }
+        let good = token(gate, KEY, "orders");
+        let answer = show(door, &good);
+        assert_eq!(answer.status, 200, "{name}: {answer:?}");
+        let told = answer.text();
+        assert!(told.contains("acme"), "{name}: {told}");
+        for (what, bad) in [
+            ("altered header", altered(&good, 0)),
+            ("altered claims", altered(&good, 1)),
+            ("altered signature", altered(&good, 2)),
+            ("another audience", token(gate, KEY, "billing")),
+            ("without the claim", token(gate, OTHER, "orders")),
+            ("the key itself", KEY.to_owned()),
+        ] {
+            assert_eq!(show(door, &bad).status, 401, "{name}: {what}");
+        }
+        leaked.push((name, door, good));
+        figures.push(name);
+    }
+    // What the exchange hands on is a token for the same services.
+    echo.take();
+    let passed = get(gates.listener("exchange"), "/orders", &[("x-api-key", KEY)]).expect("an answer");
+    let seen = echo.take().pop().expect("the service got it");
+    let bearer = seen.headers.iter().find(|(name, _)| name == "authorization").expect("a token");
+    let inner = String::from_utf8_lossy(&bearer.1).trim_start_matches("Bearer ").to_owned();
+    assert_eq!(passed.status, 200);
+    assert!(
+        !seen.headers.iter().any(|(name, value)| name == "x-api-key" || value.windows(8).any(|w| w == b"gk_live_"))
+    );
+    for (name, _, door) in [doors[0], doors[2]] {
+        assert_eq!(show(door, &inner).status, 200, "{name}: the token of the exchange");
+    }
+    leaked.push(("A, the token of the exchange", doors[0].2, inner));
+    sleep(Duration::from_secs(11));
+    for (name, door, token) in &leaked {
+        assert_eq!(show(*door, token).status, 401, "{name}: after its ttl");
+    }
+    say(&format!(
+        "TOKENS: {} take what is good, and refuse what is altered, for others, without the claim, or 11 s old",
+        figures.join("; ")
+    ));
+    for envoy in [&gates, &services] {
+        assert_eq!(envoy.crashes(), Vec::<String>::new());
+        let log = envoy.log();
+        for (_, _, token) in &leaked {
+            assert!(!log.contains(token.as_str()), "a log shows a token");
+        }
+        for text in [KEY, SECRET, "PRIVATE KEY"] {
+            assert!(!log.contains(text), "a log shows {text}");
+        }
+    }
+}
+
+#[test]
+fn forms_come_in_pieces_and_hosts_that_hold_them_back_are_told_apart() {
+    let Some((launch, module)) = available() else { return };
+    let _turn = turn();
+    let module = std::fs::read(module).expect("the module");
+    let echo = Echo::start();
+    let policy = gateway(json!({ "private_key": { "env": "OLD_KEY" } }));
+    let policies = vec![("main".into(), policy.clone()), (HELD.into(), policy)];
+    let envoy = started(&launch, &setup(&module, &echo, policies, Vec::new()));
+    let head = format!(
+        "POST /oauth/token HTTP/1.1\r\nhost: g.test\r\nx-api-key: {KEY}\r\n\
+         content-type: application/x-www-form-urlencoded\r\ntransfer-encoding: chunked\r\n"
+    );
+    let chunks = ["grant_", "type=client_", "credentials", "&audience=", "orders"];
+    for (trailers, more) in [(false, ""), (true, "x-last: 1\r\n")] {
+        let mut client = Client::connect(envoy.listener("main")).expect("a connection");
+        client
+            .write(format!("{head}{}\r\n", if trailers { "trailer: x-last\r\n" } else { "" }).as_bytes())
+            .expect("sent");
+        for chunk in chunks {
+            sleep(Duration::from_millis(30));
+            client.write(format!("{:x}\r\n{chunk}\r\n", chunk.len()).as_bytes()).expect("sent");
+        }
+        let answer = client.send(format!("0\r\n{more}\r\n").as_bytes(), false).expect("an answer");
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    // One that goes on and on is not read to its end.
+    let mut client = Client::connect(envoy.listener("main")).expect("a connection");
+    client.write(format!("{head}\r\n").as_bytes()).expect("sent");
+    for _ in 0..3 {
+        client.write(format!("1000\r\n{}\r\n", "a".repeat(4096)).as_bytes()).expect("sent");
+    }
+    assert_eq!(client.send(b"", false).expect("an answer").status, 413);
+    let start = now_seconds();
+    let answer = post(envoy.listener(HELD), KEY, "grant_type=client_credentials");
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!((9..=17).contains(&(now_seconds() - start)));
+    assert!(envoy.log().contains("allow_on_headers_stop_iteration"));
+    assert_eq!(echo.take().len(), 0, "no form reaches a service");
+    assert_eq!(envoy.crashes(), Vec::<String>::new());
+}
