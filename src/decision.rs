@@ -12,6 +12,7 @@ use crate::jwks::record::Want;
 use crate::password::Work;
 use crate::password::ledger::PairDigest;
 use crate::policy::Policy;
+use crate::provider::preset::Preset;
 use crate::reply::Reply;
 use crate::route::Route;
 
@@ -123,6 +124,8 @@ pub enum Shape {
     Own,
     /// As a token endpoint does (RFC 6749 section 5.2).
     OAuth,
+    /// As a provider does.
+    Provider(Preset),
 }
 
 impl Verdict {

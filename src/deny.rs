@@ -142,6 +142,8 @@ reasons! {
     ClaimForbidden "claim_forbidden" => Forbidden,
     /// Not one of the clients that the route asks for.
     ClientForbidden "client_forbidden" => Forbidden,
+    /// The caller may not use the model that the request names, or it names none clearly.
+    ModelForbidden "model_forbidden" => ModelForbidden,
     /// The caller's address is not one from which this is allowed.
     AddressForbidden "address_forbidden" => Forbidden,
     /// A good credential of somebody whom the route does not take.
@@ -181,6 +183,8 @@ pub enum Code {
     InsufficientScope,
     /// Another credential would be needed.
     Forbidden,
+    /// Name another model.
+    ModelForbidden,
     /// Send less (RFC 9110 section 15.5.14).
     ContentTooLarge,
     /// Try again later.
@@ -189,7 +193,7 @@ pub enum Code {
 
 impl Code {
     /// Every code there is.
-    pub const ALL: [Code; 11] = [
+    pub const ALL: [Code; 12] = [
         Code::CredentialMissing,
         Code::InvalidRequest,
         Code::InvalidToken,
@@ -199,6 +203,7 @@ impl Code {
         Code::TooManyRequests,
         Code::InsufficientScope,
         Code::Forbidden,
+        Code::ModelForbidden,
         Code::ContentTooLarge,
         Code::TemporarilyUnavailable,
     ];
@@ -215,6 +220,7 @@ impl Code {
             Code::TooManyRequests => "too_many_requests",
             Code::InsufficientScope => "insufficient_scope",
             Code::Forbidden => "forbidden",
+            Code::ModelForbidden => "model_forbidden",
             Code::ContentTooLarge => "content_too_large",
             Code::TemporarilyUnavailable => "temporarily_unavailable",
         }
@@ -231,7 +237,7 @@ impl Code {
             Code::TooManyRequests => 429,
             Code::InvalidRequest => 400,
             Code::ContentTooLarge => 413,
-            Code::InsufficientScope | Code::Forbidden => 403,
+            Code::InsufficientScope | Code::Forbidden | Code::ModelForbidden => 403,
             Code::TemporarilyUnavailable => 503,
         }
     }
@@ -258,6 +264,7 @@ impl Code {
             Code::TooManyRequests => "Too many requests",
             Code::InsufficientScope => "Insufficient scope",
             Code::Forbidden => "Forbidden",
+            Code::ModelForbidden => "Model forbidden",
             Code::ContentTooLarge => "Content too large",
             Code::TemporarilyUnavailable => "Temporarily unavailable",
         }
@@ -275,6 +282,7 @@ impl Code {
             Code::TooManyRequests => "There were too many wrong passwords, try again later",
             Code::InsufficientScope => "The credential does not have the scope that this needs",
             Code::Forbidden => "This is not allowed",
+            Code::ModelForbidden => "This key may not use the model that the request names, or the request names none",
             Code::ContentTooLarge => "The body is longer than what is taken here",
             Code::TemporarilyUnavailable => "The request cannot be authenticated now",
         }

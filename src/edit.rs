@@ -6,6 +6,7 @@ use crate::credential::read::{cookie_pairs, is_named, parameters, query_of};
 use crate::credential::{Location, Read, basic, bearer};
 use crate::head::Head;
 use crate::identity::Identity;
+use crate::provider::{KEY_HEADERS, KEY_PARAMETER};
 use crate::upstream::{UnfitValue, Upstream, is_spelling, spellings_of};
 
 /// Edits of one request head. They always begin with the identity headers that the policy owns.
@@ -93,6 +94,18 @@ impl Edits {
                 Location::Bearer => {}
             }
         }
+    }
+
+    /// Removes whatever could be a key for a provider, wherever one takes it.
+    pub fn hide_provider_keys(&mut self, head: &Head<'_>) {
+        for name in KEY_HEADERS {
+            let spelled = head.pairs.iter().map(|(spelled, _)| *spelled).filter(|n| is_spelling(n, name));
+            self.remove.extend(spelled.map(<[u8]>::to_vec));
+            if !head.complete {
+                self.remove.extend(spellings_of(name).map(String::into_bytes));
+            }
+        }
+        self.hide_parameter(KEY_PARAMETER, head);
     }
 
     /// Removes user and password.

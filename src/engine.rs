@@ -1,5 +1,6 @@
 //! Decides: route, credentials, conditions, edits. The heart of gatekey, and a pure function.
 
+mod provider;
 mod serve;
 
 use std::borrow::Cow;
@@ -77,7 +78,9 @@ pub fn decide<'a>(
         Ok(identities) => return decision(Verdict::Allow, identities, case.edits),
         Err(denial) => denial,
     };
-    match policy.mode {
+    // Without a key of its provider such a request could come to nothing, and would take the caller's key there.
+    let mode = if matches!(denial.shape, Shape::Provider(_)) { Mode::Enforce } else { policy.mode };
+    match mode {
         Mode::Enforce => decision(Verdict::Deny(denial), Vec::new(), Edits::default()),
         // Whatever was to be set for a caller is forgotten; what is stripped is stripped all the same.
         Mode::Report => decision(Verdict::Report(denial), Vec::new(), Edits::strip(&policy.upstream, head)),
@@ -175,7 +178,8 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         self.satisfy(requirement, captures).map_err(|reason| {
             self.trace.step(|| format!("refused: {}", reason.word()));
             let scopes = std::mem::take(&mut self.scopes);
-            Denial { reason, takes: requirement.wants(), scopes, shape: Shape::Own }
+            let shape = self.provider().map_or(Shape::Own, |provider| Shape::Provider(provider.preset));
+            Denial { reason, takes: requirement.wants(), scopes, shape }
         })
     }
 
@@ -184,6 +188,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         wanted: &'a Requirement,
         captures: &[(&str, Cow<'_, str>)],
     ) -> Result<Vec<Identity<'a>>, Reason> {
+        self.expect_body();
         let found = read::read(&self.policy.read, wanted.wants(), self.head)?;
         self.shown =
             Kinds { token: found.token.is_some(), key: found.key.is_some(), password: found.password.is_some() };
@@ -217,6 +222,10 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             Reason::ClaimMismatch
         })?;
         self.hide_credentials();
+        if let Some(provider) = self.provider() {
+            self.forward(provider, &identities)?;
+            return Ok(identities);
+        }
         if let Some(exchange) = &upstream.token {
             let value = exchange.value(self.policy.index, &identities, captures, self.means.mint, self.now);
             let value = value.map_err(|_| {

@@ -8,6 +8,7 @@ use crate::credential::user::User;
 use crate::jose::issuer::{Issuer, Keys};
 use crate::jose::token::Token;
 use crate::json::Json;
+use crate::provider::model::Models;
 use crate::time::Time;
 
 /// A verified caller.
@@ -152,6 +153,14 @@ impl<'a> Identity<'a> {
         match &self.source {
             Source::Token { token, .. } => token.expires(),
             Source::Key { .. } | Source::Stored { .. } | Source::Password { .. } => None,
+        }
+    }
+
+    /// The models of providers that it may use; `None` for all.
+    pub fn models(&self) -> Option<&Models> {
+        match &self.source {
+            Source::Key { client, .. } => client.models.as_ref(),
+            Source::Token { .. } | Source::Stored { .. } | Source::Password { .. } => None,
         }
     }
 

@@ -54,6 +54,7 @@ pub mod path;
 pub mod peer;
 pub mod percent;
 pub mod policy;
+pub mod provider;
 pub mod redact;
 pub mod reply;
 pub mod resource;

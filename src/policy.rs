@@ -16,6 +16,7 @@ use crate::issue::signer::Signer;
 use crate::jose::issuer::Issuers;
 use crate::list::revoked::RevokedList;
 use crate::list::source::{Content, ListSource};
+use crate::provider::Provider;
 use crate::route::Route;
 use crate::rule::Rule;
 use crate::upstream::{Upstream, is_spelling};
@@ -35,6 +36,8 @@ pub struct Policy {
     pub(crate) read: Rc<Read>,
     pub(crate) routing: Routing,
     pub(crate) upstream: Upstream,
+    /// Services whose keys the gateway keeps.
+    pub(crate) providers: Rc<[Provider]>,
     /// Who no longer counts, as the policy itself says.
     pub(crate) revoked: Rc<RevokedList>,
     /// The lists that are fetched.
@@ -147,9 +150,16 @@ impl Policy {
         profiles.map(|profile| profile.signer.as_ref())
     }
 
+    /// Whether the body of a request to this provider may be looked at, for the model that it names.
+    pub fn checks_models(&self, provider: &Provider) -> bool {
+        let listed = || provider.models.is_some() || self.clients.iter().any(|client| client.models.is_some());
+        provider.preset.reads_bodies() && listed()
+    }
+
     /// Whether some decision needs the body of its request.
     pub fn reads_bodies(&self) -> bool {
         self.all().any(|policy| policy.token_endpoint.is_some())
+            || self.providers.iter().any(|provider| self.checks_models(provider))
     }
 
     /// Whether decisions are written down.

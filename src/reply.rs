@@ -11,6 +11,8 @@ use crate::issue::endpoint;
 use crate::json::write_text;
 use crate::password::throttle::WINDOW;
 use crate::policy::Policy;
+use crate::provider::preset::Preset;
+use crate::provider::refusal;
 
 /// When to try again while something cannot be had, in seconds (RFC 9110 section 10.2.3): after the next attempt,
 /// mostly.
@@ -47,6 +49,7 @@ impl Reply {
     pub fn new(denial: &Denial, policy: &Policy, asked: Asked<'_>) -> Self {
         let mut reply = match denial.shape {
             Shape::Own => Self::plain(denial, policy.deny_style(), asked),
+            Shape::Provider(preset) => Self::provider(denial, policy.deny_style(), preset, asked),
             Shape::OAuth => return Self::oauth(denial, policy.deny_style()),
         };
         let Some(head) = asked.head else {
@@ -132,6 +135,23 @@ impl Reply {
     pub fn with(status: u16, headers: &[(&'static str, &str)], body: String, details: &str) -> Self {
         let headers = headers.iter().map(|(name, value)| own((*name, String::from(*value)))).collect();
         Self { status, headers, body, grpc_status: None, details: String::from(details) }
+    }
+
+    /// The answer to a denial in the words of a provider, unless the operator has words for it.
+    fn provider(denial: &Denial, style: &DenyStyle, preset: Preset, asked: Asked<'_>) -> Self {
+        let mut reply = Self::plain(denial, style, asked);
+        let custom = style.custom(denial.reason).is_some_and(|custom| custom.body.is_some() || custom.title.is_some());
+        if custom || asked.grpc || preset == Preset::Plain {
+            return reply;
+        }
+        let code = denial.reason.code();
+        let word = if style.show_reason { denial.reason.word() } else { code.word() };
+        let message = style.custom(denial.reason).and_then(|custom| custom.message.as_deref());
+        let id = asked.id.and_then(plain_id).unwrap_or_default();
+        reply.body = refusal::body(preset, reply.status, word, message.unwrap_or(code.message()), id);
+        reply.headers.retain(|(name, _)| name != "content-type");
+        reply.headers.push(own(("content-type", String::from("application/json"))));
+        reply
     }
 
     /// The answer of a token endpoint to a denial (RFC 6749 section 5.2).
@@ -237,6 +257,10 @@ fn challenges(denial: &Denial, style: &DenyStyle) -> Vec<String> {
             let challenge = with_error(scheme, "insufficient_scope");
             vec![format!("{challenge}, scope=\"{}\"", denial.scopes.join(" "))]
         }
-        Code::Forbidden | Code::ContentTooLarge | Code::TooManyRequests | Code::TemporarilyUnavailable => Vec::new(),
+        Code::Forbidden
+        | Code::ModelForbidden
+        | Code::ContentTooLarge
+        | Code::TooManyRequests
+        | Code::TemporarilyUnavailable => Vec::new(),
     }
 }

@@ -25,6 +25,8 @@ pub struct Route {
     pub preflight: bool,
     /// Who may pass.
     pub rule: Rule,
+    /// The index of the provider that it leads to.
+    pub provider: Option<usize>,
 }
 
 /// A host a route matches.

@@ -3,10 +3,7 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -17,6 +14,7 @@ use support::echo::Echo;
 use support::envoy::{AfterTrap, Envoy, Launch, Setup, available};
 use support::http::{Client, Response, get};
 use support::keys::text;
+use support::service::{Service, pyjwt};
 use support::{now_seconds, say};
 
 const KEY: &str = "gk_live_0123456789abcdef";
@@ -90,46 +88,6 @@ fn show(to: SocketAddr, token: &str) -> Response {
     get(to, "/orders", &[("authorization", &format!("Bearer {token}"))]).expect("an answer")
 }
 
-/// The service in Python; it ends with this value.
-struct Service {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Service {
-    /// Starts it, or None after saying loudly why not.
-    fn start(keys: &str) -> Option<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let install = "import os, sys; sys.path.insert(0, 'interop'); import run; run.HOME.mkdir(parents=True, exist_ok=True); \
-                       run.Python().install(); print(os.environ['PYTHONPATH'])";
-        let output = Command::new("python3").args(["-c", install]).current_dir(root).output().expect("python3");
-        if !output.status.success() {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "{}", String::from_utf8_lossy(&output.stderr));
-            say("SKIPPED: the service that checks tokens with PyJWT, which cannot be installed here");
-            return None;
-        }
-        let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        let mut child = Command::new("python3")
-            .arg(root.join("tests/services/service.py"))
-            .args([keys, ISSUER, "orders", "tier"])
-            .env("PYTHONPATH", path)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the service");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
-        let port: u16 = line.trim().strip_prefix("PORT ").and_then(|port| port.parse().ok()).expect("its port");
-        Some(Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)) })
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn started(launch: &Launch, setup: &Setup) -> Envoy {
     Envoy::start(launch, setup).unwrap_or_else(|why| panic!("{why}"))
 }
@@ -171,7 +129,9 @@ fn services_take_tokens_that_a_key_was_shown_for() {
         ("a-secret".into(), guard(json!({ "secret": { "env": "SHARED" }, "algorithms": ["HS256"] }))),
     ];
     let services = started(&launch, &setup(&module, &echo, policies, vec![("gateway".into(), public)]));
-    let Some(b) = Service::start(&format!("http://{public}/.well-known/jwks.json")) else { return };
+    let Some(packages) = pyjwt() else { return };
+    let keys = format!("http://{public}/.well-known/jwks.json");
+    let b = Service::start("service.py", &[&keys, ISSUER, "orders", "tier"], &packages);
     let doors = [
         ("A, by public key", public, services.listener("a-public")),
         ("A, by secret", secret, services.listener("a-secret")),

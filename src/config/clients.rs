@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fields::{CLIENT, KEY};
 use super::node::{Fields, Node};
+use super::providers::models;
 use super::secret::from_hex;
 use super::value::{blocks, check_name, scopes, texts, time, whole_numbers};
 use crate::credential::key::{Client, Clients, KeyRecord, LENGTH, digest};
@@ -94,6 +95,7 @@ pub(super) fn profile(name: &str, fields: Option<&Fields<'_>>) -> Client {
         claims: whole_numbers(claims),
         from: blocks(&some("from", "leave it out, or name a block of addresses")),
         routes: texts(&some("routes", "leave it out, or name a route")),
+        models: get("models").map(|node| models(&node)),
     }
 }
 

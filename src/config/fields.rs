@@ -22,7 +22,10 @@ pub(super) const POLICY: &[&str] = &[
     "audit",
     "token_endpoint",
     "jwks_endpoint",
+    "providers",
 ];
+/// Of a service whose key the gateway keeps.
+pub(super) const PROVIDER: &[&str] = &["preset", "header", "secret", "clients", "models", "max_body"];
 /// Of a policy by name.
 pub(super) const NAMED: &[&str] = &[
     "mode",
@@ -68,11 +71,11 @@ pub(super) const JWKS: &[&str] = &["keys", "uri", "discovery", "cluster", "refre
 /// Of a JWK. Others are allowed there (RFC 7517 section 4) and have no meaning.
 pub(super) const JWK: &[&str] = &["kty", "k", "n", "e", "crv", "x", "y", "kid", "alg", "use", "key_ops"];
 pub(super) const SECRET: &[&str] = &["env", "value", "encoding"];
-pub(super) const CLIENT: &[&str] = &["keys", "key", "roles", "scopes", "claims", "expires", "from", "routes"];
+pub(super) const CLIENT: &[&str] = &["keys", "key", "roles", "scopes", "claims", "expires", "from", "routes", "models"];
 pub(super) const USER: &[&str] = &["password", "roles", "scopes", "claims", "from", "routes"];
 pub(super) const KEY: &[&str] = &["sha256", "plain", "expires", "not_before"];
 pub(super) const READ: &[&str] = &["token", "key"];
-pub(super) const ROUTE: &[&str] = &["name", "path", "method", "host", "header", "preflight", "allow"];
+pub(super) const ROUTE: &[&str] = &["name", "path", "method", "host", "header", "preflight", "allow", "provider"];
 pub(super) const ALLOW: &[&str] = &["any", "all", "role", "scope", "claim", "client", "from", "either", "optional"];
 /// Of one group of conditions.
 pub(super) const EITHER: &[&str] = &["role", "scope", "claim", "client", "from"];
@@ -181,6 +184,7 @@ mod tests {
             ("exchange", EXCHANGE),
             ("sign", SIGN),
             ("constant", CONSTANT),
+            ("provider", PROVIDER),
         ] {
             let Some(Json::Object(properties)) = definition(name).get("properties") else {
                 panic!("{name} has no properties");

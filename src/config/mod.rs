@@ -20,6 +20,7 @@ mod lists;
 mod login;
 mod node;
 mod policies;
+mod providers;
 mod reach;
 mod read;
 mod remote;
@@ -160,8 +161,13 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
         root.error_cure("knows nobody", "name at least one of `issuers`, `clients` and `users`");
     }
 
+    let providers = top
+        .get("providers")
+        .map(|node| providers::read(&node, &secrets, &parties.clients, parties.store))
+        .unwrap_or_default();
     let read = read::read(
         top.get("read").as_ref(),
+        &providers,
         !parties.issuers.is_empty(),
         parties.has_keys(),
         issuers.asked().is_some(),
@@ -179,6 +185,7 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
         issuers: Rc::new(issuers),
         digest: digest::of(value),
         secrets,
+        providers: providers.into(),
         parties,
     };
     let policy = policies::read(&top, &shared);

@@ -22,6 +22,7 @@ use crate::jose::issuer::Issuers;
 use crate::list::revoked::RevokedList;
 use crate::list::source::ListSource;
 use crate::policy::{DEFAULT, Mode, Policy, Routing};
+use crate::provider::Provider;
 use crate::resource::Resource;
 use crate::rule::{Requirement, Rule};
 use crate::upstream::Strip;
@@ -39,6 +40,7 @@ pub(super) struct Shared<'c> {
     pub(super) hops: usize,
     pub(super) digest: String,
     pub(super) secrets: Secrets<'c>,
+    pub(super) providers: Rc<[Provider]>,
 }
 
 /// Reads the policy that holds by default, with those by name in it.
@@ -112,7 +114,7 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared<'_>) -> Policy {
         }
         mode
     });
-    let routing = routing(sections, &shared.parties);
+    let routing = routing(sections, &shared.parties, &shared.providers);
     let table = match &routing {
         Routing::Table(routes) => routes.as_slice(),
         Routing::Everything(_) => &[],
@@ -141,6 +143,7 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared<'_>) -> Policy {
         read: Rc::clone(&shared.read),
         routing,
         upstream,
+        providers: Rc::clone(&shared.providers),
         revoked: Rc::clone(&shared.revoked),
         lists: Rc::clone(&shared.lists),
         deny: DenyStyle {
@@ -176,13 +179,13 @@ fn documents(
     resource.map(|resource| resource.document.clone()).into_iter().chain(keys).chain(metadata).collect()
 }
 
-fn routing(sections: &Sections<'_, '_>, parties: &Parties) -> Routing {
+fn routing(sections: &Sections<'_, '_>, parties: &Parties, providers: &[Provider]) -> Routing {
     match sections.access() {
         (Some(table), Some(allow)) => {
             allow.error_cure("stands beside `routes`", "keep one: each route has an `allow` of its own");
-            Routing::Table(routes::read(&table, parties))
+            Routing::Table(routes::read(&table, parties, providers))
         }
-        (Some(table), None) => Routing::Table(routes::read(&table, parties)),
+        (Some(table), None) => Routing::Table(routes::read(&table, parties, providers)),
         (None, Some(allow)) => Routing::Everything(allow::read(&allow, parties, &[])),
         (None, None) => Routing::Everything(Rule::Require(Requirement::any(parties.everybody()))),
     }

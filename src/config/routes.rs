@@ -7,6 +7,7 @@ use super::node::{Fields, Node};
 use super::reach;
 use super::value::{check_label, header_name, is_token, texts};
 use crate::path::Pattern;
+use crate::provider::Provider;
 use crate::route::{HeaderPattern, HostPattern, Route};
 use crate::rule::Rule;
 
@@ -14,7 +15,7 @@ use crate::rule::Rule;
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
 
 /// Reads the route table.
-pub(super) fn read(node: &Node<'_>, parties: &Parties) -> Vec<Route> {
+pub(super) fn read(node: &Node<'_>, parties: &Parties, providers: &[Provider]) -> Vec<Route> {
     let items = node.list();
     if node.is_empty() {
         node.error_cure("is empty, which refuses every request", "leave it out to ask for a credential on every one");
@@ -34,7 +35,9 @@ pub(super) fn read(node: &Node<'_>, parties: &Parties) -> Vec<Route> {
                 None => names.push((name, item.path())),
             }
         }
-        routes.push(read_one(index, item, &fields, parties));
+        let mut route = read_one(index, item, &fields, parties);
+        route.provider = fields.scalar("provider").and_then(|node| provider(&node, &route.rule, providers));
+        routes.push(route);
     }
     reach::warn_unreached(&routes, &items);
     routes
@@ -67,7 +70,23 @@ fn read_one(index: usize, node: &Node<'_>, fields: &Fields<'_>, parties: &Partie
         headers,
         preflight,
         rule,
+        provider: None,
     }
+}
+
+/// The provider that a route leads to, whose key nobody may spend without being known.
+fn provider(node: &Node<'_>, rule: &Rule, providers: &[Provider]) -> Option<usize> {
+    let name = node.text()?;
+    let known = matches!(rule, Rule::Require(requirement) if !requirement.optional);
+    if !known {
+        node.error_cure("its key would be anybody's", "`allow` must name who may use it, without `optional`");
+    }
+    let found = providers.iter().position(|provider| provider.name == name);
+    if found.is_none() {
+        let names = providers.iter().map(|provider| provider.name.as_str());
+        node.unknown("provider", name, names, Some(String::from("name it under `providers`")));
+    }
+    found
 }
 
 fn paths(node: &Node<'_>) -> Vec<Pattern> {

@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq;
 use crate::cidr::Cidr;
 use crate::deny::Reason;
 use crate::json::Json;
+use crate::provider::model::Models;
 use crate::time::Time;
 
 /// The octets a key may have.
@@ -29,6 +30,8 @@ pub struct Client {
     pub routes: Vec<String>,
     /// Its claims, in the shape of a token's.
     pub claims: Json<'static>,
+    /// The models of providers that it may use; `None` for all.
+    pub models: Option<Models>,
 }
 
 impl Client {
@@ -41,6 +44,7 @@ impl Client {
             from: Vec::new(),
             routes: Vec::new(),
             claims: Json::Object(Vec::new()),
+            models: None,
         }
     }
 }

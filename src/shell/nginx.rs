@@ -29,7 +29,7 @@ impl Host for Nginx {
             return Some("policies: on this host each route has a configuration of its own; give it its policy there");
         }
         if policy.reads_bodies() {
-            return Some("token_endpoint: it needs the bodies of requests, which are not read on this host");
+            return Some("token_endpoint, models: they need the bodies of requests, which are not read on this host");
         }
         policy
             .strips_by_prefix()

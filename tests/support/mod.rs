@@ -13,6 +13,7 @@ pub mod load;
 pub mod mint;
 pub mod quota;
 pub mod run;
+pub mod service;
 pub mod table;
 
 pub use expect::check;

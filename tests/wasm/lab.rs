@@ -144,7 +144,7 @@ pub fn mangle(value: &Value) -> Value {
 pub fn beyond_apisix(policy: &Value) -> bool {
     let names = &policy["upstream"]["strip"];
     let all = names.as_array().map_or_else(|| vec![names], |names| names.iter().collect());
-    let reads_bodies = !policy["token_endpoint"].is_null();
+    let reads_bodies = !policy["token_endpoint"].is_null() || !policy["providers"].is_null();
     !policy["policies"].is_null()
         || reads_bodies
         || all.iter().any(|name| name.as_str().is_some_and(|name| name.ends_with('*')))

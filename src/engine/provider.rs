@@ -1,0 +1,93 @@
+//! Requests to a provider: which model they are for, and the key that goes on in place of the caller's.
+
+use super::Case;
+use crate::decision::{Trace, Wish};
+use crate::deny::Reason;
+use crate::identity::Identity;
+use crate::means::Body;
+use crate::path::NormalPath;
+use crate::provider::Provider;
+use crate::provider::model::{self, Models};
+use crate::provider::preset::Naming;
+
+impl<'a, T: Trace> Case<'a, '_, '_, T> {
+    /// The provider that the route leads to.
+    pub(super) fn provider(&self) -> Option<&'a Provider> {
+        self.policy.providers.get(self.route?.provider?)
+    }
+
+    /// Says early that the body may be looked at, so that it is not passed by while something else is waited for.
+    pub(super) fn expect_body(&mut self) {
+        if let Some(provider) = self.provider()
+            && self.policy.checks_models(provider)
+        {
+            self.reads_body = Some(provider.longest);
+        }
+    }
+
+    /// Puts the provider's key in place of the caller's, if the caller may use the model.
+    pub(super) fn forward(&mut self, provider: &'a Provider, identities: &[Identity<'a>]) -> Result<(), Reason> {
+        let own = identities.iter().filter_map(Identity::models);
+        let lists: Vec<&Models> = provider.models.iter().chain(own).collect();
+        if !lists.is_empty() {
+            self.check_model(provider, &lists)?;
+        }
+        self.edits.hide_provider_keys(self.head);
+        let Some(value) = provider.value(identities) else {
+            self.trace.step(|| format!("provider `{}` has no key for this caller", provider.name));
+            return Err(Reason::ClientForbidden);
+        };
+        self.trace.step(|| format!("the key of provider `{}` goes into the header {}", provider.name, provider.header));
+        self.edits.set_secret(&provider.header, value);
+        Ok(())
+    }
+
+    fn check_model(&mut self, provider: &Provider, lists: &[&Models]) -> Result<(), Reason> {
+        let target = self.head.first(":path").unwrap_or_default();
+        let path = NormalPath::read(target).map_err(|_| Reason::PathAmbiguous)?.display();
+        let model = match provider.preset.naming(&path) {
+            Naming::Nowhere => return Ok(()),
+            Naming::Path(after) => model::in_path(&path, after).map(String::from),
+            Naming::Body if self.only_reads(target) => {
+                self.trace.step(|| String::from("the request names no model, and only reads"));
+                return Ok(());
+            }
+            Naming::Body => self.model_in_body(provider)?,
+        };
+        let Some(model) = model else {
+            self.trace.step(|| String::from("the request names no model, or not clearly"));
+            return Err(Reason::ModelForbidden);
+        };
+        if !lists.iter().all(|list| list.include(&model)) {
+            self.trace.step(|| String::from("the caller may use other models only"));
+            return Err(Reason::ModelForbidden);
+        }
+        self.trace.step(|| String::from("the caller may use the model"));
+        Ok(())
+    }
+
+    /// Whether a request cannot have a model do anything: it reads, and is no beginning of another protocol.
+    fn only_reads(&self, target: &[u8]) -> bool {
+        let reads = matches!(self.head.first(":method"), Some(b"GET" | b"HEAD"));
+        let query = crate::credential::read::query_of(target).unwrap_or_default();
+        let names = crate::credential::read::parameters(query)
+            .any(|(name, _)| crate::credential::read::is_named(name, "model"));
+        reads && !names && self.head.first("upgrade").is_none() && self.head.first(":protocol").is_none()
+    }
+
+    fn model_in_body(&mut self, provider: &Provider) -> Result<Option<String>, Reason> {
+        if self.head.values("content-encoding").any(|value| !value.trim_ascii().eq_ignore_ascii_case(b"identity")) {
+            self.trace.step(|| String::from("the body is packed, so that its model cannot be read"));
+            return Err(Reason::ModelForbidden);
+        }
+        match self.means.body {
+            Body::Awaited => {
+                self.wants = Some(Wish::Body);
+                Err(Reason::Internal)
+            }
+            Body::TooLong => Err(Reason::BodyTooLarge),
+            Body::Whole(body) if body.len() > provider.longest => Err(Reason::BodyTooLarge),
+            Body::Whole(body) => Ok(model::in_body(body)),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Services whose key the gateway keeps: callers show keys of their own, and the real one goes on in their place. For those
+//! that serve models, which of them a caller may use is looked up in the request.
+
+pub mod model;
+pub mod preset;
+pub mod refusal;
+
+use std::collections::BTreeMap;
+
+use crate::credential::{Kind, Location};
+use crate::identity::Identity;
+use crate::redact::Secret;
+use model::Models;
+use preset::Preset;
+
+/// The headers that keys of providers go in, whichever it is: what a caller puts there never goes on.
+pub const KEY_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+/// The query parameter that one of them takes a key in.
+pub const KEY_PARAMETER: &str = "key";
+
+/// A service behind the gateway, and the key that it asks for.
+pub struct Provider {
+    /// Its name in the policy.
+    pub name: String,
+    /// What kind of service it is.
+    pub preset: Preset,
+    /// The header that the key goes in, lower-case. `authorization` has the scheme Bearer before it.
+    pub header: String,
+    /// The key, for callers without one of their own.
+    pub secret: Option<Secret>,
+    /// The keys of single clients, by their names.
+    pub own: BTreeMap<String, Secret>,
+    /// The models that anybody may use; `None` for all.
+    pub models: Option<Models>,
+    /// How much of a body is read to find the model, in octets.
+    pub longest: usize,
+}
+
+impl Provider {
+    /// The value of the header for these callers; `None` if there is no key for them.
+    pub fn value(&self, identities: &[Identity<'_>]) -> Option<Vec<u8>> {
+        // A token may call its client what it likes.
+        let clients = identities.iter().filter(|identity| identity.kind() == Kind::Key);
+        let own = clients.filter_map(Identity::client).find_map(|client| self.own.get(client));
+        let secret = own.or(self.secret.as_ref())?;
+        let scheme: &[u8] = if self.header == "authorization" { b"Bearer " } else { b"" };
+        Some([scheme, secret.expose()].concat())
+    }
+
+    /// Where its callers' libraries put the key.
+    pub fn places(&self) -> Vec<Location> {
+        self.preset.places(&self.header)
+    }
+}

@@ -1,0 +1,189 @@
+//! Which model a request is for, read as strictly as whoever reads it after us, and which ones a caller may use.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+/// How much of a body is read to find the model unless it is said otherwise, and at most, in octets.
+pub const USUAL_BODY: usize = 1024 * 1024;
+/// See [`USUAL_BODY`].
+pub const LONGEST_BODY: usize = 16 * 1024 * 1024;
+/// The longest name of a model, in octets.
+const LONGEST: usize = 256;
+
+/// Models by their names; `gpt-4o*` stands for all that begin so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Models(pub Vec<String>);
+
+impl Models {
+    /// Whether a model is one of these.
+    pub fn include(&self, model: &str) -> bool {
+        self.0.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(start) => model.starts_with(start),
+            None => model == pattern,
+        })
+    }
+}
+
+/// The model that a JSON body names at its top. `None` if it is no strict JSON object, or the name is none, stands twice,
+/// or stands in a second spelling that some readers take for the first.
+pub fn in_body(body: &[u8]) -> Option<String> {
+    let text = str::from_utf8(body).ok()?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let model = Top.deserialize(&mut deserializer).ok()?;
+    deserializer.end().ok()?;
+    model.filter(|model| is_name(model))
+}
+
+/// The model in the segment after the first of this name, up to a colon, in a path in its normal form.
+pub fn in_path<'p>(path: &'p str, after: &str) -> Option<&'p str> {
+    let mut segments = path.split('/').skip_while(|segment| *segment != after).skip(1);
+    let model = segments.next()?;
+    let model = model.split(':').next()?;
+    // A second one could be the one that counts.
+    (is_name(model) && !segments.any(|segment| segment == after)).then_some(model)
+}
+
+fn is_name(model: &str) -> bool {
+    (1..=LONGEST).contains(&model.len()) && model.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// The top of a body, of which only the model is kept.
+struct Top;
+
+impl<'de> DeserializeSeed<'de> for Top {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Top {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut model = None;
+        while let Some(name) = map.next_key_seed(Name)? {
+            if name == "model" && model.is_none() {
+                model = Some(map.next_value::<Text>()?.0);
+            } else if name.eq_ignore_ascii_case("model") {
+                return Err(A::Error::custom("the model is named twice"));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(model)
+    }
+}
+
+/// The name of a member.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(String::from(text)))
+    }
+}
+
+struct Text(String);
+
+impl<'de> serde::Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Name.deserialize(deserializer).map(|text| Self(text.into_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_model_in_a_body() {
+        for (body, model) in [
+            (
+                r#"{"model":"gpt-4o","messages":[{"role":"user","content":"{\"model\":\"x\"}"}],"stream":true}"#,
+                Some("gpt-4o"),
+            ),
+            (r#" {"a":{"model":"x"},"mod\u0065l":"b"} "#, Some("b")),
+            (r#"{"model":"a","model":"b"}"#, None),
+            (r#"{"model":"a","Model":"b"}"#, None),
+            (r#"{"MODEL":"b","model":"a"}"#, None),
+            (r#"{"model":"a","mod\u0065l":"b"}"#, None),
+            (r#"{"Model":"a"}"#, None),
+            (r#"{"model":["a"]}"#, None),
+            (r#"{"model":null}"#, None),
+            (r#"{"model":""}"#, None),
+            (r#"{"model":"a b"}"#, None),
+            (r#"{"model":"a\u0000"}"#, None),
+            (r#"{"messages":[]}"#, None),
+            (r#"[{"model":"a"}]"#, None),
+            (r#"{"model":"a"} {"model":"b"}"#, None),
+            (r#"{"model":"a""#, None),
+            (r#"{"model":"a",}"#, None),
+            (r#"{"model":"a","x":01}"#, None),
+            ("\u{feff}{\"model\":\"a\"}", None),
+            ("", None),
+        ] {
+            assert_eq!(in_body(body.as_bytes()).as_deref(), model, "{body}");
+        }
+        assert_eq!(in_body(b"{\"model\":\"a\",\"x\":\"\xff\"}"), None);
+        // What is passed by may be as deep as it likes.
+        let deep = format!("{{\"model\":\"a\",\"x\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(in_body(deep.as_bytes()).as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn finds_the_model_in_a_path() {
+        for (path, after, model) in [
+            ("/v1beta/models/gemini-2.5-pro:generateContent", "models", Some("gemini-2.5-pro")),
+            ("/v1beta/models/gemini-2.5-pro", "models", Some("gemini-2.5-pro")),
+            ("/openai/deployments/gpt4/chat/completions", "deployments", Some("gpt4")),
+            ("/v1beta/models", "models", None),
+            ("/v1beta/models/:x", "models", None),
+            ("/v1beta/tunedModels/x:generateContent", "models", None),
+            ("/models/a/models/b:x", "models", None),
+        ] {
+            assert_eq!(in_path(path, after), model, "{path}");
+        }
+    }
+
+    #[test]
+    fn knows_models_by_their_names() {
+        let models = Models(vec!["gpt-4o".into(), "claude-3*".into()]);
+        for (model, included) in [
+            ("gpt-4o", true),
+            ("gpt-4o-mini", false),
+            ("claude-3-opus", true),
+            ("claude-3", true),
+            ("claude", false),
+            ("GPT-4o", false),
+        ] {
+            assert_eq!(models.include(model), included, "{model}");
+        }
+        assert!(Models(vec!["*".into()]).include("x") && !Models::default().include("x"));
+    }
+}
