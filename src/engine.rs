@@ -274,10 +274,14 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         let stored = found.map(|(_, user)| &user.stored).or_else(|| policy.users.nobody()).ok_or(Reason::Internal)?;
         let name = pair.user().as_bytes();
         let digest = self.means.ledger.digest(name, pair.password(), &stored.mark());
-        let verdict = match self.means.ledger.verdict(&digest, self.now) {
+        let source = self.address();
+        let remembered = self.means.ledger.verdict(&digest, source, self.now);
+        // Where the address is not known, whoever guesses might be who was right: memory must not help to guess on.
+        let doubtful =
+            remembered == Some(true) && source.is_none() && self.means.ledger.is_throttled(name, source, self.now);
+        let verdict = match remembered.filter(|_| !doubtful) {
             None => {
                 let known = found.is_some();
-                let source = self.address();
                 let user = String::from(pair.user());
                 self.check_password(Question { user, source, known, digest, work: Cell::default() }, stored, pair)?
             }
@@ -310,7 +314,12 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             return Ok(None);
         }
         let right = work.finish() && question.known;
-        self.means.ledger.note(question.digest, user, question.source, right, now);
+        let ledger = &mut *self.means.ledger;
+        if right {
+            ledger.note_right(question.digest, question.source, now);
+        } else {
+            ledger.note_wrong(question.digest, user, question.source, now);
+        }
         Ok(Some(right))
     }
 

@@ -25,10 +25,15 @@ const WAYS: usize = 4;
 /// Stands for a user, a password and what it was checked against, all together.
 pub type PairDigest = [u8; 32];
 
+/// Stands for where a pair comes from. All of an IPv6 /64 are one source, since one host has them all.
+type Source = [u8; 9];
+
 /// What one worker knows.
 pub struct Ledger {
     key: Zeroizing<[u8; 32]>,
-    good: Vec<Option<Known>>,
+    /// Right ones, each with the source that showed it: from elsewhere it has to be checked again, lest a source that
+    /// may guess no more goes on against what is remembered of others.
+    good: Vec<Option<(Known, Source)>>,
     bad: Vec<Known>,
     bad_next: usize,
     users: Throttle,
@@ -70,10 +75,12 @@ impl Ledger {
         mac.finalize().into_bytes().into()
     }
 
-    /// What is known of a pair.
-    pub fn verdict(&self, digest: &PairDigest, now: Time) -> Option<bool> {
+    /// What is known of a pair that comes from a source: that it was right from there, or wrong from anywhere.
+    pub fn verdict(&self, digest: &PairDigest, source: Option<IpAddr>, now: Time) -> Option<bool> {
         let is = |known: &Known| now < known.until && same(&known.digest, digest);
-        if self.good.get(Self::ways(digest)).unwrap_or_default().iter().flatten().any(is) {
+        let source = octets(source);
+        let good = self.good.get(Self::ways(digest, &source)).unwrap_or_default();
+        if good.iter().flatten().any(|(known, from)| *from == source && is(known)) {
             return Some(true);
         }
         self.bad.iter().any(is).then_some(false)
@@ -81,25 +88,27 @@ impl Ledger {
 
     /// Whether this user, or this source, has failed too often to be checked again now.
     pub fn is_throttled(&self, user: &[u8], source: Option<IpAddr>, now: Time) -> bool {
-        self.users.is_over(user, now) || source.is_some_and(|source| self.sources.is_over(&octets(source), now))
+        self.users.is_over(user, now) || (source.is_some() && self.sources.is_over(&octets(source), now))
     }
 
-    /// Takes note of the outcome of a check.
-    pub fn note(&mut self, digest: PairDigest, user: &[u8], source: Option<IpAddr>, right: bool, now: Time) {
-        if right {
-            if self.good.is_empty() {
-                self.good = vec![None; GOOD];
-            }
-            let slots = self.good.get_mut(Self::ways(&digest)).unwrap_or_default();
-            // One that is over, else the one that is over first.
-            let slot = slots.iter_mut().min_by_key(|slot| slot.map(|known| known.until));
-            if let Some(slot) = slot {
-                *slot = Some(Known { digest, until: now.plus(GOOD_TTL) });
-            }
-            return;
+    /// Takes note that a pair was right, for the source that showed it.
+    pub fn note_right(&mut self, digest: PairDigest, source: Option<IpAddr>, now: Time) {
+        if self.good.is_empty() {
+            self.good = vec![None; GOOD];
         }
+        let source = octets(source);
+        let slots = self.good.get_mut(Self::ways(&digest, &source)).unwrap_or_default();
+        // One that is over, else the one that is over first.
+        let slot = slots.iter_mut().min_by_key(|slot| slot.map(|(known, _)| known.until));
+        if let Some(slot) = slot {
+            *slot = Some((Known { digest, until: now.plus(GOOD_TTL) }, source));
+        }
+    }
+
+    /// Takes note that a pair was wrong, and counts it for the user and for the source.
+    pub fn note_wrong(&mut self, digest: PairDigest, user: &[u8], source: Option<IpAddr>, now: Time) {
         self.users.fail(user, now);
-        if let Some(source) = source {
+        if source.is_some() {
             self.sources.fail(&octets(source), now);
         }
         let known = Known { digest, until: now.plus(BAD_TTL) };
@@ -110,19 +119,29 @@ impl Ledger {
         self.bad_next = (self.bad_next + 1) % BAD;
     }
 
-    fn ways(digest: &PairDigest) -> std::ops::Range<usize> {
+    /// Where a pair from a source may stand. Many sources of one pair fall far apart.
+    fn ways(digest: &PairDigest, source: &Source) -> std::ops::Range<usize> {
         let sets = GOOD / WAYS;
         let [a, b, ..] = digest;
-        let start = usize::from(u16::from_le_bytes([*a, *b])) % sets * WAYS;
+        let pair = usize::from(u16::from_le_bytes([*a, *b]));
+        let place = source.iter().fold(pair, |all, octet| all.wrapping_mul(31).wrapping_add(usize::from(*octet)));
+        let start = place % sets * WAYS;
         start..start + WAYS
     }
 }
 
-/// The address of a source; all of a /64 are one, since one host has them all.
-fn octets(source: IpAddr) -> Vec<u8> {
+/// The octets of a source; one that is not known is a source too.
+fn octets(source: Option<IpAddr>) -> Source {
     match source {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().split_at(8).0.to_vec(),
+        None => [0; 9],
+        Some(IpAddr::V4(address)) => {
+            let [a, b, c, d] = address.octets();
+            [4, a, b, c, d, 0, 0, 0, 0]
+        }
+        Some(IpAddr::V6(address)) => {
+            let [a, b, c, d, e, f, g, h, ..] = address.octets();
+            [6, a, b, c, d, e, f, g, h]
+        }
     }
 }
 
@@ -137,14 +156,35 @@ mod tests {
         let (right, wrong) = (ledger.digest(b"a", b"bc", b"h"), ledger.digest(b"ab", b"c", b"h"));
         assert_ne!(right, wrong);
         assert_ne!(right, Ledger::new(b"other").digest(b"a", b"bc", b"h"));
-        ledger.note(right, b"a", None, true, now);
-        ledger.note(wrong, b"ab", None, false, now);
-        assert_eq!((ledger.verdict(&right, now), ledger.verdict(&wrong, now)), (Some(true), Some(false)));
-        assert_eq!(ledger.verdict(&wrong, now.plus(BAD_TTL)), None);
-        assert_eq!(
-            (ledger.verdict(&right, now.plus(GOOD_TTL - 1)), ledger.verdict(&right, now.plus(GOOD_TTL))),
-            (Some(true), None)
-        );
+        ledger.note_right(right, None, now);
+        ledger.note_wrong(wrong, b"ab", None, now);
+        let verdict = |digest, now| ledger.verdict(digest, None, now);
+        assert_eq!((verdict(&right, now), verdict(&wrong, now)), (Some(true), Some(false)));
+        assert_eq!(verdict(&wrong, now.plus(BAD_TTL)), None);
+        assert_eq!((verdict(&right, now.plus(GOOD_TTL - 1)), verdict(&right, now.plus(GOOD_TTL))), (Some(true), None));
+    }
+
+    #[test]
+    fn a_right_pair_is_right_only_where_it_came_from() {
+        let now = Time::from_seconds(1_800_000_000);
+        let mut ledger = Ledger::new(b"seed");
+        let pair = ledger.digest(b"a", b"b", b"h");
+        let from = |text: &str| Some(text.parse::<IpAddr>().unwrap());
+        ledger.note_right(pair, from("10.0.0.1"), now);
+        ledger.note_right(pair, from("2001:db8::1"), now);
+        for (source, verdict) in [
+            (from("10.0.0.1"), Some(true)),
+            (from("10.0.0.2"), None),
+            (from("2001:db8::2"), Some(true)),
+            (from("2001:db8:1::1"), None),
+            (None, None),
+        ] {
+            assert_eq!(ledger.verdict(&pair, source, now), verdict, "{source:?}");
+        }
+        // Each of many sources that share a pair is remembered.
+        let many = |n: u8| Some(IpAddr::from([10, 0, 1, n]));
+        (0..=255).for_each(|n| ledger.note_right(pair, many(n), now));
+        assert!((0..=255).all(|n| ledger.verdict(&pair, many(n), now) == Some(true)));
     }
 
     #[test]
@@ -152,12 +192,12 @@ mod tests {
         let now = Time::from_seconds(1_800_000_000);
         let mut ledger = Ledger::new(b"seed");
         let right = ledger.digest(b"a", b"b", b"h");
-        ledger.note(right, b"a", None, true, now);
+        ledger.note_right(right, None, now);
         for number in 0..10_000_u32 {
             let wrong = ledger.digest(b"a", &number.to_be_bytes(), b"h");
-            ledger.note(wrong, b"a", None, false, now);
+            ledger.note_wrong(wrong, b"a", None, now);
         }
-        assert_eq!(ledger.verdict(&right, now), Some(true));
+        assert_eq!(ledger.verdict(&right, None, now), Some(true));
         assert!(ledger.is_throttled(b"a", None, now) && !ledger.is_throttled(b"b", None, now));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::abi;
@@ -41,8 +42,20 @@ pub(super) struct Checker {
 struct Job {
     question: Rc<Question>,
     work: Option<Work>,
-    waiting: Vec<u32>,
+    waiting: Vec<Waiting>,
     deadline: Time,
+}
+
+/// A request that waits for the verdict.
+struct Waiting {
+    stream: u32,
+    source: Option<IpAddr>,
+}
+
+impl Job {
+    fn streams(&self) -> Vec<u32> {
+        self.waiting.iter().map(|waiting| waiting.stream).collect()
+    }
 }
 
 impl Checker {
@@ -71,7 +84,7 @@ impl Checker {
             if same.waiting.len() >= MOST_WAITING {
                 return Hope::None;
             }
-            same.waiting.push(stream);
+            same.waiting.push(Waiting { stream, source: question.source });
             return Hope::Wait;
         }
         let of = |is: &dyn Fn(&Question) -> bool| queue.iter().filter(|job| is(&job.question)).count() >= MOST_OF_ONE;
@@ -83,7 +96,7 @@ impl Checker {
         queue.push_back(Job {
             question: Rc::clone(question),
             work: question.work.take(),
-            waiting: vec![stream],
+            waiting: vec![Waiting { stream, source: question.source }],
             deadline: now.plus(PATIENCE),
         });
         drop(queue);
@@ -96,7 +109,7 @@ impl Checker {
         let requests = self.requests.take();
         let expired = self.take(|job| job.deadline <= now);
         for job in expired {
-            plugin.fetcher.resume_all(plugin, &job.waiting);
+            plugin.fetcher.resume_all(plugin, &job.streams());
         }
         if self.rests_until.get().is_none_or(|until| until <= now) {
             let slice = if requests == 0 { QUIET_SLICE } else { SLICE };
@@ -135,9 +148,15 @@ impl Checker {
         };
         if let Ok(mut ledger) = plugin.ledger.try_borrow_mut() {
             let question = &job.question;
-            ledger.note(question.digest, question.user.as_bytes(), question.source, right && question.known, now);
+            if right && question.known {
+                for waiting in &job.waiting {
+                    ledger.note_right(question.digest, waiting.source, now);
+                }
+            } else {
+                ledger.note_wrong(question.digest, question.user.as_bytes(), question.source, now);
+            }
         }
-        plugin.fetcher.resume_all(plugin, &job.waiting);
+        plugin.fetcher.resume_all(plugin, &job.streams());
     }
 
     /// Forgets a request whose stream ends, and a password that nobody waits for any more.
@@ -145,7 +164,7 @@ impl Checker {
         if let Ok(mut queue) = self.queue.try_borrow_mut()
             && !queue.is_empty()
         {
-            queue.iter_mut().for_each(|job| job.waiting.retain(|waiting| *waiting != stream));
+            queue.iter_mut().for_each(|job| job.waiting.retain(|waiting| waiting.stream != stream));
             queue.retain(|job| !job.waiting.is_empty());
         }
     }

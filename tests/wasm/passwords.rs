@@ -84,8 +84,14 @@ fn a_password_is_checked_once_for_all_who_show_it() {
         assert_eq!(scene.end(stream), Ok("u1".into()));
     }
     assert_eq!((scene.end(bad), scene.end(nobody)), (Err("password_invalid".into()), Err("password_invalid".into())));
-    // All three are remembered.
-    assert_eq!(scene.at_once(&show("u1", PASSWORD, 1)), Ok("u1".into()));
+    // All three are remembered, the right one for each who showed it.
+    for n in 0..5 {
+        assert_eq!(scene.at_once(&show("u1", PASSWORD, n)), Ok("u1".into()));
+    }
+    let elsewhere = scene.begin(&show("u1", PASSWORD, 30));
+    assert_eq!(scene.vm.stands(elsewhere), End::Stalled, "from elsewhere it is checked again");
+    scene.pass(4);
+    assert_eq!(scene.end(elsewhere), Ok("u1".into()));
     assert_eq!(scene.at_once(&show("u1", "wrong", 1)), Err("password_invalid".into()));
     assert_eq!(scene.at_once(&show("nobody", PASSWORD, 1)), Err("password_invalid".into()));
     // Another user with the same password is another.
@@ -167,7 +173,9 @@ fn guesses_end_for_a_source_and_for_a_user_and_not_for_who_is_logged_in() {
         Err("too_many_failures".into()),
         "this user was guessed enough"
     );
-    assert_eq!(scene.at_once(&show("u1", PASSWORD, 200)), Ok("u1".into()), "who has logged in goes on");
+    assert_eq!(scene.at_once(&show("u1", PASSWORD, 1)), Ok("u1".into()), "who has logged in goes on");
+    assert_eq!(scene.at_once(&show("u1", PASSWORD, 200)), Err("too_many_failures".into()), "nobody else does");
+    assert_eq!(scene.at_once(&show("u1", PASSWORD, 66)), Err("too_many_failures".into()), "nor who guessed");
     let other = scene.begin(&show("u3", PASSWORD, 201));
     scene.pass(4);
     assert_eq!(scene.end(other), Ok("u3".into()), "others log in");
