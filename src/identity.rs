@@ -135,9 +135,13 @@ impl<'a> Identity<'a> {
         self.token_claim("azp")
     }
 
-    /// The `iss` of the token.
+    /// The `iss` of the token. Of an issuer that is asked about its tokens it is the name that the policy knows it by,
+    /// where the answer does not repeat it (RFC 7662 section 2.2).
     pub fn issuer(&self) -> Option<&str> {
-        self.token_claim("iss")
+        match &self.source {
+            Source::Token { issuer, .. } => self.token_claim("iss").or_else(|| issuer.iss.exactly()),
+            Source::Key { .. } | Source::Stored { .. } | Source::Password { .. } => None,
+        }
     }
 
     /// When the token was issued.
