@@ -139,14 +139,14 @@ fn any(path: &ClaimPath, claims: &Json<'_>, is: &dyn Fn(&Json<'_>) -> bool) -> b
 }
 
 impl Expected {
-    /// Whether a value is this one; `None` if they cannot be compared: a list or an object, or a text that cannot
-    /// be made for this request.
+    /// Whether a value is this one; `None` if they cannot be compared: a list or an object, a number that was rounded,
+    /// or a text that cannot be made for this request.
     fn is(&self, found: &Json<'_>, facts: &Facts<'_>) -> Option<bool> {
         if matches!(found, Json::Array(_) | Json::Object(_)) {
             return None;
         }
         match self {
-            Expected::Value(expected) => Some(same(expected, found)),
+            Expected::Value(expected) => same(expected, found),
             Expected::Template(_) => {
                 let text = self.text(facts)?;
                 Some(found.as_str() == Some(text.as_ref()))
@@ -184,18 +184,18 @@ impl Expected {
     }
 }
 
-/// Equal values of the same kind; `1` and `1.0` are the same number, and nothing else crosses kinds.
-fn same(expected: &Json<'_>, found: &Json<'_>) -> bool {
+/// Whether values are equal and of the same kind; `1` and `1.0` are the same number, and nothing else crosses kinds.
+/// `None` if one of two numbers was rounded when it was read: it stands for any of many.
+fn same(expected: &Json<'_>, found: &Json<'_>) -> Option<bool> {
+    let is_rounded = |value: &Json<'_>| matches!(value, Json::Float(number) if number.abs() > MAX_EXACT);
     match (expected, found) {
-        (Json::Str(a), Json::Str(b)) => a == b,
-        (Json::Bool(a), Json::Bool(b)) => a == b,
-        (Json::Int(a), Json::Int(b)) => a == b,
-        // Beyond this, different numbers were rounded to the same double.
-        (Json::Float(a), Json::Float(b)) => a == b && a.abs() <= MAX_EXACT,
-        (Json::Int(_), Json::Float(_)) | (Json::Float(_), Json::Int(_)) => {
-            compare(found, expected) == Some(Ordering::Equal)
+        (Json::Str(a), Json::Str(b)) => Some(a == b),
+        (Json::Bool(a), Json::Bool(b)) => Some(a == b),
+        (Json::Int(_) | Json::Float(_), Json::Int(_) | Json::Float(_)) => {
+            let exact = !is_rounded(expected) && !is_rounded(found);
+            exact.then(|| compare(found, expected) == Some(Ordering::Equal))
         }
-        _ => false,
+        _ => Some(false),
     }
 }
 
@@ -257,6 +257,10 @@ mod tests {
         }
         assert_eq!(order(Json::Str("3".into()), int(2)), None);
         assert_eq!(order(Json::Bool(true), int(1)), None);
+        assert_eq!(same(&int(1 << 60), &int(1 << 60)), Some(true));
+        assert_eq!(same(&int(1 << 60), &float(1e300)), None);
+        assert_eq!(same(&float(1e300), &float(1e300)), None);
+        assert_eq!(same(&float(1e300), &Json::Str("1e300".into())), Some(false));
         assert_eq!(exact((1 << 53) - 1), Some(MAX_EXACT));
         assert_eq!((exact((1 << 53) + 1), exact(-5)), (None, Some(-5.0)));
     }

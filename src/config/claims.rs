@@ -152,6 +152,10 @@ fn number(fields: &Fields<'_>, name: &str) -> Option<Json<'static>> {
 fn expected(node: &Node<'_>, captures: Captures<'_>) -> Option<Expected> {
     match node.value() {
         Json::Str(text) => template(node, text, captures),
+        Json::Float(number) if number.abs() > MAX_EXACT => {
+            node.error_cure("is beyond 2^53, where numbers are not exact any more", "write it as text, in quotes");
+            None
+        }
         Json::Bool(_) | Json::Int(_) | Json::Float(_) => {
             Some(Expected::Value(whole_numbers(node.value().clone()).into_owned()))
         }
