@@ -32,7 +32,7 @@ pub enum Piece {
     Text(String),
     /// What was captured under this name.
     Capture(String),
-    /// The value of a request header of this lower-case name, which must stand exactly once.
+    /// The value of a request header of this lower-case name, which must stand exactly once in whatever spelling.
     Header(String),
 }
 
@@ -175,7 +175,7 @@ impl Expected {
                         Piece::Capture(name) => {
                             text.push_str(facts.captures.iter().find(|(n, _)| n == name)?.1.as_ref())
                         }
-                        Piece::Header(name) => text.push_str(str::from_utf8(facts.head?.only(name)?).ok()?),
+                        Piece::Header(name) => text.push_str(str::from_utf8(facts.head?.only_spelled(name)?).ok()?),
                     }
                 }
                 Some(Cow::Owned(text))

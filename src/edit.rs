@@ -65,13 +65,15 @@ impl Edits {
         edits
     }
 
-    /// Takes the names we own out of `Connection`, whose tokens a proxy may drop as hop-by-hop (RFC 9110 section 7.6.1).
+    /// Takes the names we own, and those that the policy went by, out of `Connection`, whose tokens a proxy may drop as
+    /// hop-by-hop (RFC 9110 section 7.6.1).
     fn guard_connection(&mut self, upstream: &Upstream, head: &Head<'_>) {
+        let ours = |name: &[u8]| upstream.strip.covers(name) || upstream.compared.covers(name);
         let tokens = || head.values("connection").flat_map(|value| value.split(|b| *b == b',')).map(<[u8]>::trim_ascii);
-        if !tokens().any(|token| upstream.strip.covers(token)) {
+        if !tokens().any(ours) {
             return;
         }
-        let kept: Vec<&[u8]> = tokens().filter(|token| !upstream.strip.covers(token)).collect();
+        let kept: Vec<&[u8]> = tokens().filter(|token| !ours(token)).collect();
         self.replace("connection", kept.join(b", ".as_slice()));
     }
 

@@ -1,5 +1,7 @@
 //! The request head as the core sees it: pairs of octets, nothing interpreted yet.
 
+use crate::upstream::is_spelling;
+
 /// The head of one request. Names are compared without case; values are octets as received.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
@@ -25,6 +27,20 @@ impl<'a> Head<'a> {
     /// The value of a header that stands exactly once and is not empty.
     pub fn only(&self, name: &str) -> Option<&'a [u8]> {
         let mut values = self.values(name);
+        let value = values.next()?;
+        (values.next().is_none() && !value.is_empty()).then_some(value)
+    }
+
+    /// The values of a header whose every spelling is as it is written here; `None` if one is not. A service may take
+    /// `x_a` for `x-a`, so that one of them says nothing of what it goes by.
+    pub fn spelled<'h>(&'h self, name: &'h str) -> Option<impl Iterator<Item = &'a [u8]> + 'h> {
+        let odd = |n: &[u8]| is_spelling(n, name) && !n.eq_ignore_ascii_case(name.as_bytes());
+        (!self.pairs.iter().any(|(n, _)| odd(n))).then(|| self.values(name))
+    }
+
+    /// The value of a header that stands exactly once in whatever spelling, in this one, and is not empty.
+    pub fn only_spelled(&self, name: &str) -> Option<&'a [u8]> {
+        let mut values = self.spelled(name)?;
         let value = values.next()?;
         (values.next().is_none() && !value.is_empty()).then_some(value)
     }

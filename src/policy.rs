@@ -121,8 +121,8 @@ impl Policy {
         !self.upstream.keep_credential && self.mode == Mode::Enforce
     }
 
-    /// Whether a trailer of this name, in any spelling, could pass for an identity or holds a credential, under any
-    /// of the policies: which one decided is not known any more when trailers come.
+    /// Whether a trailer of this name, in any spelling, could pass for an identity or for a header that was looked at,
+    /// or holds a credential, under any of the policies: which one decided is not known any more when trailers come.
     pub fn owns_trailer(&self, name: &[u8]) -> bool {
         let is_credential = |location: &Location| match location {
             Location::Bearer => is_spelling(name, "authorization"),
@@ -132,7 +132,7 @@ impl Policy {
         };
         let is_password = || !self.users.is_empty() && is_spelling(name, "authorization");
         let all = || self.all();
-        all().any(|policy| policy.owns(name))
+        all().any(|policy| policy.owns(name) || policy.upstream.compared.covers(name))
             || (all().any(Self::hides_credentials) && (self.read.locations().any(is_credential) || is_password()))
     }
 
@@ -224,6 +224,12 @@ impl Policy {
         one.into_iter().chain(many.iter().map(|route| &route.rule))
     }
 
+    /// The headers that routes match on and conditions compare with, lower-case.
+    pub fn compared_headers(&self) -> impl Iterator<Item = &str> {
+        let matched = self.routes().iter().flat_map(|route| &route.headers).map(|header| header.name.as_str());
+        matched.chain(self.rules().flat_map(Rule::headers))
+    }
+
     /// The request headers that a decision can depend on, lower-case, pseudo headers left out; for hosts
     /// that cannot list headers. Cookie and Authorization are there only if a credential is read from them.
     pub fn wanted_headers(&self) -> Vec<&str> {
@@ -243,8 +249,7 @@ impl Policy {
         if self.preflight || routes.iter().any(|route| route.preflight) {
             names.extend(["origin", "access-control-request-method"]);
         }
-        names.extend(routes.iter().flat_map(|route| &route.headers).map(|header| header.name.as_str()));
-        names.extend(self.rules().flat_map(Rule::headers));
+        names.extend(self.compared_headers());
         if self.cors.is_some() {
             names.push("origin");
         }

@@ -41,7 +41,7 @@ pub enum HostPattern {
     Label(String, String),
 }
 
-/// A header a route matches: it must be there, and every value of it must be one of these.
+/// A header a route matches: it must be there, in no other spelling, and every value of it must be one of these.
 #[derive(Debug)]
 pub struct HeaderPattern {
     /// Lower-case name.
@@ -143,7 +143,10 @@ impl HostPattern {
 
 impl HeaderPattern {
     fn matches(&self, head: &Head<'_>) -> bool {
-        let mut values = head.values(&self.name).peekable();
+        let Some(values) = head.spelled(&self.name) else {
+            return false;
+        };
+        let mut values = values.peekable();
         values.peek().is_some() && values.all(|value| self.one_of.iter().any(|text| text.as_bytes() == value))
     }
 }

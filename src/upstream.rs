@@ -18,6 +18,8 @@ pub struct Upstream {
     pub set: Vec<SetHeader>,
     /// Names removed from every request.
     pub strip: Strip,
+    /// Names of headers that routes and conditions look at: what they were must be what the service sees.
+    pub compared: Strip,
     /// Whether the credential goes upstream with the request.
     pub keep_credential: bool,
     /// The token that takes the place of the credential.

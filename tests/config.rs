@@ -288,6 +288,16 @@ fn large_policies_are_read() {
     assert_eq!(read(&long).err().unwrap()[0].to_string(), "policy: is longer than 4194304 octets");
 }
 
+/// What a route or a condition looked at cannot come again as a trailer.
+#[test]
+fn trailers_bring_nothing_that_was_compared() {
+    let policy = r#"{"clients":{"a":"sha256:<d1>"},"routes":[{"path":"/a","header":{"X-Edition":"web"},"allow":"public"},{"path":"/b","allow":{"any":"clients","claim":{"t":"{header.X-Tenant}"}}}]}"#;
+    let loaded = read(&expand(policy)).unwrap();
+    for (name, owned) in [("x-edition", true), ("X_Edition", true), ("x-tenant", true), ("x-tenants", false)] {
+        assert_eq!(loaded.policy.owns_trailer(name.as_bytes()), owned, "{name}");
+    }
+}
+
 /// Credentials go from trailers where they go from headers: not where they are kept, nor in report mode.
 #[test]
 fn trailers_follow_the_rule_of_headers() {

@@ -132,7 +132,7 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared<'_>) -> Policy {
     };
     let upstream = upstream::read(sections.get("upstream").as_ref(), &around);
     let documents = documents(sections, resource.as_ref(), token_endpoint.as_ref(), upstream.token.as_ref());
-    Policy {
+    let mut policy = Policy {
         index: 0,
         name: None,
         named: BTreeMap::new(),
@@ -158,7 +158,9 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared<'_>) -> Policy {
         hops: shared.hops,
         preflight,
         digest: shared.digest.clone(),
-    }
+    };
+    policy.upstream.compared = Strip::new(policy.compared_headers(), []);
+    policy
 }
 
 /// What is served to anybody: the metadata of the resource, and of the token endpoint, and the keys of what is signed.

@@ -47,7 +47,7 @@ pub(super) struct Around<'r> {
     pub(super) endpoint: Option<&'r TokenProfile>,
 }
 
-/// Reads what is set, removed and published.
+/// Reads what is set, removed and published. Which headers are compared, is left open.
 pub(super) fn read(node: Option<&Node<'_>>, around: &Around<'_>) -> Upstream {
     let Around { routes, read, preflight, .. } = *around;
     let fields = node.and_then(|node| node.fields(UPSTREAM));
@@ -76,7 +76,7 @@ pub(super) fn read(node: Option<&Node<'_>>, around: &Around<'_>) -> Upstream {
     }
     let strip = Strip::new(all, prefixes.iter().map(String::as_str));
     let publish = fields.and_then(|fields| fields.scalar("publish")).and_then(|node| publish(&node));
-    Upstream { set, strip, keep_credential, token, publish }
+    Upstream { set, strip, compared: Strip::default(), keep_credential, token, publish }
 }
 
 /// What decides whether a header may be ours.
