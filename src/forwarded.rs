@@ -19,6 +19,11 @@ pub fn caller(head: &Head<'_>, peer: &dyn Peer, hops: usize) -> Option<IpAddr> {
         head.values(NAME).flat_map(|value| value.split(|b| *b == b',')).map(<[u8]>::trim_ascii).collect();
     // Some hosts have put the direct peer at the end of the list already.
     let listed = entries.last().and_then(|last| read_address(last)) == Some(direct);
+    // A host that was told of its proxies has walked past them already: it says whom it takes for the caller, so that
+    // counting from the end would take the caller's own word.
+    if !listed && entries.iter().any(|entry| read_address(entry) == Some(direct)) {
+        return None;
+    }
     let behind = if listed { hops } else { hops - 1 };
     let at = entries.len().checked_sub(behind)?.checked_sub(1)?;
     read_address(entries.get(at)?)
@@ -49,6 +54,11 @@ mod tests {
         is(&["2001:db8::1"], 1, Some("2001:db8::1"));
         is(&["::ffff:192.0.2.7"], 1, Some("192.0.2.7"));
         is(&["192.0.2.7:4711"], 1, Some("192.0.2.7"));
+        // The host has walked past our proxies by itself: the direct peer that it tells is the caller.
+        is(&["6.6.6.6, 10.0.0.9, 192.0.2.7"], 0, Some("10.0.0.9"));
+        is(&["6.6.6.6, 10.0.0.9, 192.0.2.7"], 1, None);
+        is(&["6.6.6.6, 10.0.0.9:4711, 192.0.2.7", "192.0.2.8"], 2, None);
+        is(&["6.6.6.6, 10.0.0.9, 10.0.0.9"], 1, Some("10.0.0.9"));
         // Fewer than there must be, or none that can be read.
         is(&[], 1, None);
         is(&["10.0.0.9"], 1, None);
