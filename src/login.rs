@@ -59,8 +59,7 @@ fn takes_html(accept: &[u8]) -> bool {
 /// The request's own path and query, without credentials; `/` for one that might lead elsewhere.
 fn way_back(head: &Head<'_>, read: &Read) -> Vec<u8> {
     let target = head.first(":path").unwrap_or_default();
-    let elsewhere = target.starts_with(b"//") || target.len() > LONGEST || NormalPath::read(target).is_err();
-    if elsewhere {
+    if target.len() > LONGEST || NormalPath::read(target).is_err() || resolves(target) {
         return b"/".to_vec();
     }
     let Some(query) = query_of(target) else {
@@ -82,9 +81,51 @@ fn way_back(head: &Head<'_>, read: &Read) -> Vec<u8> {
     back
 }
 
+/// Whether the path of a target is not yet what becomes of it where it is resolved (RFC 3986 section 5.2.4): `/.//x`
+/// becomes `//x`, which names a host. Two slashes and dots are enough to tell; `..` and backslashes are ambiguous.
+fn resolves(target: &[u8]) -> bool {
+    let path = target.split(|b| *b == b'?').next().unwrap_or_default();
+    let is_dot = |segment: &[u8]| segment == b"." || segment.eq_ignore_ascii_case(b"%2e");
+    path.windows(2).any(|two| two == b"//") || path.split(|b| *b == b'/').any(is_dot)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn leads_back_to_this_host() {
+        let read = Read { token: vec![], key: vec![], opaque: false };
+        let back = |target: &str| {
+            let pairs: [(&[u8], &[u8]); 1] = [(b":path", target.as_bytes())];
+            String::from_utf8(way_back(&Head { pairs: &pairs, complete: true }, &read)).unwrap()
+        };
+        for target in ["/", "/a/b", "/a.b/.c/..d/", "/a?b=//c/../d", "/a%20b", "/a/.../b", "/%2e%2ea", "/a/?next=/.//x"]
+        {
+            assert_eq!(back(target), target);
+        }
+        for target in [
+            "//evil.test",
+            "/.//evil.test",
+            "/%2e//evil.test",
+            "/%2E//evil.test",
+            "/./evil.test",
+            "/a//evil.test",
+            "/a/..//evil.test",
+            "/%2e./evil.test",
+            "/.%2E//evil.test",
+            "/\\evil.test",
+            "/\\/evil.test",
+            "/%5cevil.test",
+            "/%2fevil.test",
+            "/a/.",
+            "/\t/evil.test",
+            "evil.test",
+            "",
+        ] {
+            assert_eq!(back(target), "/", "{target}");
+        }
+    }
 
     #[test]
     fn knows_who_takes_html() {
