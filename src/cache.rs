@@ -19,10 +19,8 @@ const WAYS: usize = 8;
 pub const LONGEST: usize = 8 * 1024;
 /// All that tokens may take, as [`weight`] reckons.
 const MOST: usize = 8 * 1024 * 1024;
-/// How many bad tokens are kept.
+/// How many bad tokens are kept, each of up to [`LONGEST`] octets: half a MiB at most.
 const BAD: usize = 64;
-/// All that bad tokens may take, in octets.
-const MOST_BAD: usize = 256 * 1024;
 
 /// How many verified tokens are kept, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +42,6 @@ pub struct Cache {
     uses: u32,
     bad: Vec<Bad>,
     bad_next: usize,
-    bad_weight: usize,
     /// What was asked of it since the last look.
     pub counts: Counts,
 }
@@ -113,7 +110,6 @@ impl Cache {
             uses: 0,
             bad: Vec::new(),
             bad_next: 0,
-            bad_weight: 0,
             counts: Counts::default(),
         }
     }
@@ -189,16 +185,13 @@ impl Cache {
 
     /// Keeps a token that does not count, in place of the oldest such, at most for `most` milliseconds.
     pub fn keep_bad(&mut self, place: Place, text: &[u8], token: BadToken, most: Option<i64>, now: Time) {
-        if text.len() > MOST_BAD / BAD {
+        // As long as a token that an issuer may be asked about, or it would be asked about every time.
+        if text.len() > LONGEST {
             return;
         }
         let bad = Bad { hash: place.0, text: text.into(), token, until: now.plus(self.lasting(most)) };
-        self.bad_weight = self.bad_weight.saturating_add(bad.text.len());
         match self.bad.get_mut(self.bad_next) {
-            Some(old) => {
-                self.bad_weight = self.bad_weight.saturating_sub(old.text.len());
-                *old = bad;
-            }
+            Some(old) => *old = bad,
             None => self.bad.push(bad),
         }
         self.bad_next = (self.bad_next + 1) % BAD;
@@ -247,4 +240,27 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     let difference = a.iter().zip(b).fold(0, |all, (a, b)| all | (u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b)));
     let rest = a_rest.iter().zip(b_rest).fold(0, |all, (a, b)| all | (a ^ b));
     difference == 0 && rest == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time::from_seconds(1_800_000_000);
+
+    fn bad(cache: &mut Cache, text: &[u8]) -> Place {
+        let place = cache.place(text).unwrap();
+        let basis = Basis { issuer: 0, generation: 0 };
+        cache.keep_bad(place, text, BadToken { basis, reason: Reason::TokenInactive, open: false }, None, NOW);
+        place
+    }
+
+    #[test]
+    fn keeps_bad_tokens_as_long_as_any_that_has_a_place() {
+        let mut cache = Cache::new(CacheSize { tokens: 8, ttl: 10_000 }, 1);
+        let longest = vec![b'a'; LONGEST];
+        let place = bad(&mut cache, &longest);
+        assert!(cache.find_bad(place, &longest, NOW).is_some());
+        assert!(cache.place(&vec![b'a'; LONGEST + 1]).is_none());
+    }
 }
