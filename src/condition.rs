@@ -93,16 +93,10 @@ impl ClaimCondition {
             }
             Test::Exists(_) | Test::Number(..) => &[],
         });
-        expected
-            .filter_map(|expected| match expected {
-                Expected::Template(pieces) => Some(pieces),
-                Expected::Value(_) => None,
-            })
-            .flatten()
-            .filter_map(|piece| match piece {
-                Piece::Header(name) => Some(name.as_str()),
-                _ => None,
-            })
+        expected.flat_map(Expected::pieces).filter_map(|piece| match piece {
+            Piece::Header(name) => Some(name.as_str()),
+            _ => None,
+        })
     }
 }
 
@@ -138,7 +132,22 @@ fn any(path: &ClaimPath, claims: &Json<'_>, is: &dyn Fn(&Json<'_>) -> bool) -> b
     })
 }
 
+impl Piece {
+    /// Whether it is known only with the request.
+    pub fn is_field(&self) -> bool {
+        !matches!(self, Piece::Text(_))
+    }
+}
+
 impl Expected {
+    /// The pieces of a text that has fields; none of any other value.
+    pub fn pieces(&self) -> &[Piece] {
+        match self {
+            Expected::Template(pieces) => pieces,
+            Expected::Value(_) => &[],
+        }
+    }
+
     /// Whether a value is this one; `None` if they cannot be compared: a list or an object, a number that was rounded,
     /// or a text that cannot be made for this request.
     fn is(&self, found: &Json<'_>, facts: &Facts<'_>) -> Option<bool> {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::LIMITS;
+use super::apart;
 use super::error::quote;
 use super::fields::TESTS;
 use super::node::{Fields, Node};
@@ -68,15 +69,14 @@ fn tests(node: &Node<'_>, captures: Captures<'_>) -> Vec<Test> {
         return Vec::new();
     };
     let of = |name: &str, make: fn(Vec<Expected>) -> Test| fields.get(name).map(|node| make(list(&node, captures)));
-    let texts = |name: &str, make: fn(Vec<Expected>) -> Test| fields.get(name).map(|node| make(ends(&node, captures)));
     let bound = |name: &str, bound| number(&fields, name).map(|limit| Test::Number(bound, limit));
     let exists = fields.scalar("exists").map(|node| (Test::Exists(node.flag()), node));
     let mut tests: Vec<Test> = [
         of("one_of", Test::OneOf),
         of("all_of", Test::AllOf),
         fields.get("not").map(|node| Test::Not(without(&node, captures))),
-        texts("prefix", Test::Prefix),
-        texts("suffix", Test::Suffix),
+        fields.get("prefix").map(|node| Test::Prefix(beginnings(&node, captures))),
+        fields.get("suffix").map(|node| Test::Suffix(ends(&node, captures))),
         bound("at_least", Bound::AtLeast),
         bound("at_most", Bound::AtMost),
         bound("more_than", Bound::MoreThan),
@@ -121,9 +121,33 @@ fn written_number(text: &str) -> Option<Json<'static>> {
     }
 }
 
-/// Texts that others begin or end with.
+/// Texts that others begin with. A field at the end of one would fit what is longer too: `a` is a beginning of `ab`.
+fn beginnings(node: &Node<'_>, captures: Captures<'_>) -> Vec<Expected> {
+    let read = |item: &Node<'_>| {
+        let text = template(item, item.text()?, captures)?;
+        if text.pieces().last().is_some_and(condition::Piece::is_field) {
+            item.error_cure(
+                "ends with a field, and would fit a longer value too",
+                "let a text follow, as in {path.team}/",
+            );
+        }
+        Some(text)
+    };
+    node.some_items("name a text").iter().filter_map(read).collect()
+}
+
+/// Texts that others end with. A field at the beginning of one would fit what is longer too.
 fn ends(node: &Node<'_>, captures: Captures<'_>) -> Vec<Expected> {
-    let read = |item: &Node<'_>| template(item, item.text()?, captures);
+    let read = |item: &Node<'_>| {
+        let text = template(item, item.text()?, captures)?;
+        if text.pieces().first().is_some_and(condition::Piece::is_field) {
+            item.error_cure(
+                "begins with a field, and would fit a longer value too",
+                "let a text stand before it, as in /{path.team}",
+            );
+        }
+        Some(text)
+    };
     node.some_items("name a text").iter().filter_map(read).collect()
 }
 
@@ -183,7 +207,9 @@ fn template(node: &Node<'_>, text: &str, captures: Captures<'_>) -> Option<Expec
         Piece::Text(text) => Some(condition::Piece::Text(text)),
         Piece::Field(field) => self::field(node, field, captures),
     };
-    pieces.into_iter().map(read).collect::<Option<Vec<_>>>().map(Expected::Template)
+    let pieces = pieces.into_iter().map(read).collect::<Option<Vec<_>>>()?;
+    apart::check(node, &pieces, matches!(captures, Captures::Route(_)));
+    Some(Expected::Template(pieces))
 }
 
 /// What stands between braces.

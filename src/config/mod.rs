@@ -2,6 +2,7 @@
 
 mod allow;
 mod answers;
+mod apart;
 mod audit;
 mod cache;
 mod claims;
