@@ -77,7 +77,7 @@ impl Checker {
             return Hope::None;
         };
         // It waited already, and the password was not checked.
-        if matches!(patience, Patience::Over) {
+        if !patience.may_ask() {
             return Hope::None;
         }
         if let Some(same) = queue.iter_mut().find(|job| job.question.digest == question.digest) {
@@ -109,7 +109,7 @@ impl Checker {
         let requests = self.requests.take();
         let expired = self.take(|job| job.deadline <= now);
         for job in expired {
-            plugin.fetcher.resume_all(plugin, &job.streams());
+            plugin.fetcher.resume_all(plugin, &job.streams(), Patience::answered(now));
         }
         if self.rests_until.get().is_none_or(|until| until <= now) {
             let slice = if requests == 0 { QUIET_SLICE } else { SLICE };
@@ -156,7 +156,7 @@ impl Checker {
                 ledger.note_wrong(question.digest, question.user.as_bytes(), question.source, now);
             }
         }
-        plugin.fetcher.resume_all(plugin, &job.streams());
+        plugin.fetcher.resume_all(plugin, &job.streams(), Patience::answered(now));
     }
 
     /// Forgets a request whose stream ends, and a password that nobody waits for any more.
@@ -180,12 +180,12 @@ impl Checker {
 }
 
 impl super::fetcher::Fetcher {
-    /// Decides requests that waited, each in its context.
-    pub(super) fn resume_all(&self, plugin: &Rc<Plugin>, streams: &[u32]) {
+    /// Decides requests whose own question was answered, each in its context.
+    pub(super) fn resume_all(&self, plugin: &Rc<Plugin>, streams: &[u32], patience: Patience) {
         for stream in streams {
             // A stream that is gone has no context any more.
             if abi::set_effective_context(*stream).is_ok() {
-                stream::resume(plugin, *stream, Patience::Over);
+                stream::resume(plugin, *stream, patience);
             }
         }
         self.to_root();

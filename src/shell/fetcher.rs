@@ -50,22 +50,37 @@ pub(super) struct Waiting {
     pub(super) deadline: Time,
 }
 
-/// How long a request may still wait for keys.
+/// How long a request may still wait.
 #[derive(Clone, Copy)]
 pub(super) enum Patience {
     /// It has not waited yet.
     Fresh,
-    /// It has waited, and may until then.
+    /// It has waited for keys or lists, and may until then.
     Until(Time),
+    /// It has waited for a word about its own credential, which does not come again; for keys and lists it may wait
+    /// until then.
+    Answered(Time),
     /// It is to be decided now.
     Over,
 }
 
-/// Until when a request waits; `None` if it does not.
+impl Patience {
+    /// That of a request whose own question was answered now, or never will be.
+    pub(super) fn answered(now: Time) -> Self {
+        Self::Answered(now.plus(PATIENCE))
+    }
+
+    /// Whether a question about its credential is worth asking.
+    pub(super) fn may_ask(self) -> bool {
+        matches!(self, Self::Fresh | Self::Until(_))
+    }
+}
+
+/// Until when a request waits for keys or lists; `None` if it does not.
 pub(super) fn deadline(patience: Patience, now: Time) -> Option<Time> {
     match patience {
         Patience::Fresh => Some(now.plus(PATIENCE)),
-        Patience::Until(deadline) => Some(deadline).filter(|deadline| now < *deadline),
+        Patience::Until(deadline) | Patience::Answered(deadline) => Some(deadline).filter(|deadline| now < *deadline),
         Patience::Over => None,
     }
 }

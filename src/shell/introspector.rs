@@ -57,7 +57,7 @@ impl Introspector {
         patience: Patience,
     ) -> Hope {
         // It waited already, and what came was no answer.
-        if matches!(patience, Patience::Over) {
+        if !patience.may_ask() {
             return Hope::None;
         }
         let background = plugin.host.has_background();
@@ -125,13 +125,15 @@ impl Introspector {
         let Some(Asked { issuer, token, waiting, .. }) = self.take(number) else {
             return;
         };
-        let outcome = plugin.host.now().map_or(Outcome::Unreachable, |now| plugin.settle(issuer, &token, answer, now));
+        let now = plugin.host.now().ok();
+        let outcome = now.map_or(Outcome::Unreachable, |now| plugin.settle(issuer, &token, answer, now));
         self.note(plugin, issuer, outcome);
+        let patience = now.map_or(Patience::Over, Patience::answered);
         if let Some(stream) = stream {
             // This host waits for a word about just this request, and takes silence for consent.
-            return stream::resume(plugin, stream, Patience::Over);
+            return stream::resume(plugin, stream, patience);
         }
-        plugin.fetcher.resume_all(plugin, &waiting);
+        plugin.fetcher.resume_all(plugin, &waiting, patience);
     }
 
     /// Forgets a question whose answer will not come.

@@ -310,6 +310,57 @@ fn requests_wait_for_the_first_list_and_then_no_more() {
 }
 
 #[test]
+fn who_waited_for_an_answer_of_its_own_waits_for_the_first_list_too() {
+    let mut policy = policy(json!({ "on_outage": "keep" }), Value::Null);
+    policy["issuers"]["asked"] = json!({ "issuer": "https://asked.test/", "introspect": {
+        "uri": "https://asked.test/introspect", "cluster": "lists", "client": { "id": "g", "secret": { "value": "sssssssssssssss" } },
+    } });
+    // The password is in tests/wasm/passwords.rs.
+    policy["users"] = json!({ "u1": "$2b$04$6UZew0fK7qFxcgAw1qrCheXcAiGolKQHa7vyPcujvirKhcp5bQNoK" });
+    policy["routes"] = json!([{ "path": "/**", "allow": ["issuers", "clients", "users"] }]);
+    let opaque = get("/x", &[("Authorization", "Bearer opaque-1")]);
+    let basic = get("/x", &[("Authorization", "Basic dTE6Y29ycmVjdCBob3JzZSBiYXR0ZXJ5IHN0YXBsZQ==")]);
+    let says =
+        |document: Value| Some((vec![(b":status".to_vec(), b"200".to_vec())], document.to_string().into_bytes()));
+
+    // On Envoy the list may be on its way already.
+    let mut scene = Scene::new(Profile::Envoy, &policy);
+    scene.serve("/revoked", revoked(&["sub mallory".into(), "user u1".into()]));
+    let (token, password) = (scene.begin(&opaque), scene.begin(&basic));
+    let question = scene.calls().into_iter().find(|call| call.header(":path").as_deref() == Some("/introspect"));
+    scene.answer(&question.expect("a question"), says(json!({ "active": true, "sub": "mallory" })));
+    scene.pass(4);
+    assert_eq!((scene.vm.stands(token), scene.vm.stands(password)), (End::Stalled, End::Stalled));
+    assert_eq!(scene.settle(), 1);
+    for (stream, reason) in [(token, "token_revoked"), (password, "password_invalid")] {
+        assert_eq!(scene.vm.end(stream).expect("an end").reason.as_deref(), Some(reason));
+    }
+    scene.no_wrongs();
+
+    // Without an answer the policy's choice holds in the end, and nobody waits for ever.
+    let mut scene = Scene::new(Profile::Envoy, &policy);
+    let (token, password) = (scene.begin(&opaque), scene.begin(&basic));
+    let question = scene.calls().into_iter().find(|call| call.header(":path").as_deref() == Some("/introspect"));
+    scene.answer(&question.expect("a question"), says(json!({ "active": true, "sub": "mallory" })));
+    (0..800).for_each(|_| scene.pass(10));
+    assert_eq!((scene.vm.stands(token), scene.vm.stands(password)), (End::Passed, End::Passed));
+    scene.no_wrongs();
+
+    // On APISIX the same request fetches one after the other.
+    let mut scene = Scene::new(Profile::Apisix, &policy);
+    scene.serve("/revoked", revoked(&["sub mallory".into()]));
+    let token = scene.begin(&opaque);
+    let question = scene.calls().pop().expect("a question");
+    scene.answer(&question, says(json!({ "active": true, "sub": "mallory" })));
+    assert_eq!(scene.vm.stands(token), End::Stalled);
+    let call = scene.calls().pop().expect("a fetch");
+    let list = scene.honest(&call);
+    scene.answer(&call, list);
+    assert_eq!(scene.vm.end(token).expect("an end").reason.as_deref(), Some("token_revoked"));
+    scene.no_wrongs();
+}
+
+#[test]
 fn an_outage_means_what_was_chosen() {
     for on_outage in ["keep", "deny"] {
         let more = json!({ "on_outage": on_outage, "refresh": "10s", "keep_stale": "20s" });
