@@ -40,6 +40,13 @@ fn after_scheme(authorization: &[u8]) -> Option<&[u8]> {
     (scheme.eq_ignore_ascii_case(SCHEME) && ends).then_some(rest)
 }
 
+/// Whether a text has the form of a bearer token (RFC 6750 section 2.1).
+pub fn is_b64token(text: &[u8]) -> bool {
+    let end = text.iter().rposition(|b| *b != b'=').map_or(0, |last| last + 1);
+    let (letters, _) = text.split_at_checked(end).unwrap_or_default();
+    !letters.is_empty() && letters.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(b))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

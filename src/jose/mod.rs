@@ -31,6 +31,7 @@ use std::rc::Rc;
 
 use crate::cache::{BadToken, Basis, LONGEST, Place};
 use crate::condition::Facts;
+use crate::credential::bearer;
 use crate::decision::{Trace, Wish};
 use crate::deny::Reason;
 use crate::json::{self, Json, Limits};
@@ -182,6 +183,10 @@ fn ask(
     means: &Means<'_>,
     trace: &mut impl Trace,
 ) -> Refusal {
+    // An issuer may answer what is no token with an error, and that is no way to shut it off.
+    if !bearer::is_b64token(text) {
+        return Reason::TokenMalformed.into();
+    }
     // What is not worth keeping would be asked about for every request.
     if text.len() > LONGEST {
         return Reason::TokenTooLarge.into();

@@ -20,7 +20,8 @@ use crate::time::Time;
 const MOST_ASKED: usize = 256;
 /// The most requests that wait for one answer.
 const MOST_WAITING: usize = 1_024;
-/// So many failures in a row mean that the issuer is away: then one token at a time is asked about.
+/// So many questions in a row without any answer mean that the issuer is away: then one token at a time is asked about.
+/// One that answers with an error is there: it may be the token that it chokes on.
 const AWAY: u32 = 4;
 
 /// The questions of one instance that are under way.
@@ -29,6 +30,7 @@ pub(super) struct Introspector {
     asked: RefCell<Vec<Asked>>,
     next: Cell<u32>,
     failures: Cell<u32>,
+    silent: Cell<u32>,
 }
 
 /// A token that an issuer is asked about.
@@ -44,7 +46,7 @@ struct Asked {
 impl Introspector {
     /// Nobody is asked anything yet.
     pub(super) fn new(root: u32) -> Self {
-        Self { root, asked: RefCell::default(), next: Cell::new(0), failures: Cell::new(0) }
+        Self { root, asked: RefCell::default(), next: Cell::new(0), failures: Cell::new(0), silent: Cell::new(0) }
     }
 
     /// Does what can be done for a request whose token only its issuer knows.
@@ -74,7 +76,7 @@ impl Introspector {
                 same.waiting.push(stream);
                 return Hope::Wait;
             }
-            let most = if self.failures.get() >= AWAY { 1 } else { MOST_ASKED };
+            let most = if self.silent.get() >= AWAY { 1 } else { MOST_ASKED };
             if asked.len() >= most {
                 return Hope::None;
             }
@@ -156,6 +158,8 @@ impl Introspector {
         }
         let before = self.failures.get();
         self.failures.set(if outcome.is_answer() { 0 } else { before.saturating_add(1) });
+        let silent = outcome == Outcome::Unreachable;
+        self.silent.set(if silent { self.silent.get().saturating_add(1) } else { 0 });
         let name = issuers.get(issuer).map_or("", |issuer| issuer.name.as_str());
         match (outcome.is_answer(), before) {
             (false, 0) => ::log::warn!("issuer {name} cannot be asked about tokens: {}", outcome.sentence()),

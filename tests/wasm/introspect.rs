@@ -205,6 +205,25 @@ fn an_issuer_that_is_away_is_asked_one_question_at_a_time() {
 }
 
 #[test]
+fn what_an_issuer_chokes_on_shuts_it_off_for_nobody() {
+    let mut scene = Scene::new(Profile::Envoy);
+    for number in 0..8 {
+        // What is no bearer token never gets there.
+        assert_eq!(scene.at_once(&format!("\u{e9}{number}")), no("token_malformed"));
+        assert_eq!(scene.at_once(&format!("a={number}")), no("token_malformed"));
+        let odd = scene.begin(&format!("odd-{number}"));
+        scene.answer(status(if number % 2 == 0 { "500" } else { "400" }));
+        assert_eq!(scene.end(odd), no("issuer_unavailable"));
+    }
+    let (odd, one, two) = (scene.begin("odd"), scene.begin("opaque-1"), scene.begin("opaque-2"));
+    scene.answer(status("500"));
+    scene.answer(active("alice"));
+    scene.answer(active("bob"));
+    assert_eq!((scene.end(odd), scene.end(one), scene.end(two)), (no("issuer_unavailable"), ok("alice"), ok("bob")));
+    assert_eq!(scene.vm.take_wrongs(), Vec::<String>::new());
+}
+
+#[test]
 fn a_caller_that_leaves_disturbs_nobody() {
     let mut scene = Scene::new(Profile::Envoy);
     let (first, second) = (scene.begin("opaque-1"), scene.begin("opaque-1"));
