@@ -72,6 +72,8 @@ pub struct Question {
     pub work: Cell<Option<Work>>,
     /// Whether there is such a user.
     pub known: bool,
+    /// Whether the pair was right before when it came from there, so that what others guess does not matter.
+    pub trusted: bool,
     /// Stands for the pair and what it is checked against.
     pub digest: PairDigest,
 }

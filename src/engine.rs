@@ -283,7 +283,9 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             None => {
                 let known = found.is_some();
                 let user = String::from(pair.user());
-                self.check_password(Question { user, source, known, digest, work: Cell::default() }, stored, pair)?
+                let trusted = self.means.ledger.is_trusted(&digest, source, self.now);
+                let work = Cell::default();
+                self.check_password(Question { user, source, known, trusted, digest, work }, stored, pair)?
             }
             verdict => verdict,
         };
@@ -303,7 +305,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
     /// Checks a password of which nothing is known, or says that it is to be checked.
     fn check_password(&mut self, question: Question, stored: &Stored, pair: &Pair) -> Result<Option<bool>, Reason> {
         let (user, now) = (question.user.as_bytes(), self.now);
-        if self.means.ledger.is_throttled(user, question.source, now) {
+        if !question.trusted && self.means.ledger.is_throttled(user, question.source, now) {
             self.trace.step(|| String::from("too many wrong passwords were shown"));
             return Err(Reason::TooManyFailures);
         }

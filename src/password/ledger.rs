@@ -11,8 +11,10 @@ use super::same;
 use super::throttle::Throttle;
 use crate::time::Time;
 
-/// How long it is remembered that a password was right, in milliseconds.
+/// How long a password that was right is right without another look, in milliseconds.
 const GOOD_TTL: i64 = 60_000;
+/// How long who showed it may have it checked again whatever others guess, in milliseconds.
+const TRUST: i64 = 86_400_000;
 /// The same for a wrong one.
 const BAD_TTL: i64 = 10_000;
 /// How many right ones are remembered.
@@ -43,7 +45,15 @@ pub struct Ledger {
 #[derive(Clone, Copy)]
 struct Known {
     digest: PairDigest,
-    until: Time,
+    since: Time,
+}
+
+impl Known {
+    /// Whether this is the pair, and not longer ago than so many milliseconds. What lies in the future, after the clock
+    /// was put back, is over.
+    fn is(&self, digest: &PairDigest, now: Time, most: i64) -> bool {
+        self.since <= now && now < self.since.plus(most) && same(&self.digest, digest)
+    }
 }
 
 impl Ledger {
@@ -77,13 +87,22 @@ impl Ledger {
 
     /// What is known of a pair that comes from a source: that it was right from there, or wrong from anywhere.
     pub fn verdict(&self, digest: &PairDigest, source: Option<IpAddr>, now: Time) -> Option<bool> {
-        let is = |known: &Known| now < known.until && same(&known.digest, digest);
-        let source = octets(source);
-        let good = self.good.get(Self::ways(digest, &source)).unwrap_or_default();
-        if good.iter().flatten().any(|(known, from)| *from == source && is(known)) {
+        if self.was_right(digest, source, now, GOOD_TTL) {
             return Some(true);
         }
-        self.bad.iter().any(is).then_some(false)
+        self.bad.iter().any(|known| known.is(digest, now, BAD_TTL)).then_some(false)
+    }
+
+    /// Whether a pair was right within the last day when this source showed it, so that it is checked again whatever
+    /// others guessed meanwhile. A source that is not known may be anybody.
+    pub fn is_trusted(&self, digest: &PairDigest, source: Option<IpAddr>, now: Time) -> bool {
+        source.is_some() && self.was_right(digest, source, now, TRUST)
+    }
+
+    fn was_right(&self, digest: &PairDigest, source: Option<IpAddr>, now: Time, most: i64) -> bool {
+        let source = octets(source);
+        let good = self.good.get(Self::ways(digest, &source)).unwrap_or_default();
+        good.iter().flatten().any(|(known, from)| *from == source && known.is(digest, now, most))
     }
 
     /// Whether this user, or this source, has failed too often to be checked again now.
@@ -98,10 +117,15 @@ impl Ledger {
         }
         let source = octets(source);
         let slots = self.good.get_mut(Self::ways(&digest, &source)).unwrap_or_default();
-        // One that is over, else the one that is over first.
-        let slot = slots.iter_mut().min_by_key(|slot| slot.map(|(known, _)| known.until));
-        if let Some(slot) = slot {
-            *slot = Some((Known { digest, until: now.plus(GOOD_TTL) }, source));
+        // Its own, else one that is free, else the oldest; what lies in the future is over.
+        let rank = |slot: &Option<(Known, Source)>| match slot {
+            Some((known, from)) if *from == source && same(&known.digest, &digest) => (0, None),
+            None => (1, None),
+            Some((known, _)) if known.since > now => (1, None),
+            Some((known, _)) => (2, Some(known.since)),
+        };
+        if let Some(slot) = slots.iter_mut().min_by_key(|slot| rank(slot)) {
+            *slot = Some((Known { digest, since: now }, source));
         }
     }
 
@@ -111,12 +135,20 @@ impl Ledger {
         if source.is_some() {
             self.sources.fail(&octets(source), now);
         }
-        let known = Known { digest, until: now.plus(BAD_TTL) };
+        let known = Known { digest, since: now };
         match self.bad.get_mut(self.bad_next) {
             Some(old) => *old = known,
             None => self.bad.push(known),
         }
         self.bad_next = (self.bad_next + 1) % BAD;
+    }
+
+    /// Takes note that a pair was not checked to the end, since nobody waited for it any more. The work was done for the
+    /// source; the user has nothing to do with it.
+    pub fn note_left(&mut self, source: Option<IpAddr>, now: Time) {
+        if source.is_some() {
+            self.sources.fail(&octets(source), now);
+        }
     }
 
     /// Where a pair from a source may stand. Many sources of one pair fall far apart.
@@ -161,6 +193,11 @@ mod tests {
         let verdict = |digest, now| ledger.verdict(digest, None, now);
         assert_eq!((verdict(&right, now), verdict(&wrong, now)), (Some(true), Some(false)));
         assert_eq!(verdict(&wrong, now.plus(BAD_TTL)), None);
+        assert_eq!(
+            (verdict(&right, now.plus(-1)), verdict(&wrong, now.plus(-1))),
+            (None, None),
+            "the clock was put back"
+        );
         assert_eq!((verdict(&right, now.plus(GOOD_TTL - 1)), verdict(&right, now.plus(GOOD_TTL))), (Some(true), None));
     }
 
@@ -185,6 +222,22 @@ mod tests {
         let many = |n: u8| Some(IpAddr::from([10, 0, 1, n]));
         (0..=255).for_each(|n| ledger.note_right(pair, many(n), now));
         assert!((0..=255).all(|n| ledger.verdict(&pair, many(n), now) == Some(true)));
+    }
+
+    #[test]
+    fn who_was_right_is_trusted_for_a_day() {
+        let now = Time::from_seconds(1_800_000_000);
+        let mut ledger = Ledger::new(b"seed");
+        let pair = ledger.digest(b"a", b"b", b"h");
+        let (here, there) = (Some(IpAddr::from([10, 0, 0, 1])), Some(IpAddr::from([10, 0, 0, 2])));
+        ledger.note_right(pair, here, now);
+        ledger.note_right(pair, None, now);
+        let trusted = |source, after| ledger.is_trusted(&pair, source, now.plus(after));
+        assert!(trusted(here, 0) && trusted(here, TRUST - 1));
+        assert!(!trusted(here, TRUST) && !trusted(here, -1) && !trusted(there, 0) && !trusted(None, 0));
+        // To be right again does not take another slot.
+        (0..100).for_each(|n| ledger.note_right(pair, here, now.plus(n)));
+        assert_eq!(ledger.good.iter().flatten().count(), 2);
     }
 
     #[test]

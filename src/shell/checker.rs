@@ -88,7 +88,7 @@ impl Checker {
             return Hope::Wait;
         }
         let of = |is: &dyn Fn(&Question) -> bool| queue.iter().filter(|job| is(&job.question)).count() >= MOST_OF_ONE;
-        let crowded = of(&|other| other.user == question.user)
+        let crowded = (!question.trusted && of(&|other| other.user == question.user))
             || (question.source.is_some() && of(&|other| other.source == question.source));
         if crowded || queue.len() >= MOST {
             return Hope::None;
@@ -109,6 +109,7 @@ impl Checker {
         let requests = self.requests.take();
         let expired = self.take(|job| job.deadline <= now);
         for job in expired {
+            charge(plugin, &job, now);
             plugin.fetcher.resume_all(plugin, &job.streams(), Patience::answered(now));
         }
         if self.rests_until.get().is_none_or(|until| until <= now) {
@@ -160,12 +161,17 @@ impl Checker {
     }
 
     /// Forgets a request whose stream ends, and a password that nobody waits for any more.
-    pub(super) fn forget(&self, stream: u32) {
+    pub(super) fn forget(&self, plugin: &Plugin, stream: u32) {
         if let Ok(mut queue) = self.queue.try_borrow_mut()
             && !queue.is_empty()
         {
             queue.iter_mut().for_each(|job| job.waiting.retain(|waiting| waiting.stream != stream));
-            queue.retain(|job| !job.waiting.is_empty());
+        }
+        let left = self.take(|job| job.waiting.is_empty());
+        if !left.is_empty()
+            && let Ok(now) = plugin.host.now()
+        {
+            left.iter().for_each(|job| charge(plugin, job, now));
         }
     }
 
@@ -173,9 +179,20 @@ impl Checker {
         let Ok(mut queue) = self.queue.try_borrow_mut() else {
             return VecDeque::new();
         };
+        if queue.is_empty() {
+            return VecDeque::new();
+        }
         let (taken, rest): (VecDeque<Job>, VecDeque<Job>) = std::mem::take(&mut *queue).into_iter().partition(is);
         *queue = rest;
         taken
+    }
+}
+
+/// Counts a password that was not checked to the end against who had it checked: to leave, or to crowd the queue, must
+/// not be cheaper than to be wrong.
+fn charge(plugin: &Plugin, job: &Job, now: Time) {
+    if let Ok(mut ledger) = plugin.ledger.try_borrow_mut() {
+        ledger.note_left(job.question.source, now);
     }
 }
 

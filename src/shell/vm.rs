@@ -166,7 +166,7 @@ pub(super) fn delete(context: u32) {
             if let Some(plugin) = plugin {
                 plugin.fetcher.forget(context);
                 plugin.introspector.forget(context);
-                plugin.checker.forget(context);
+                plugin.checker.forget(&plugin, context);
                 plugin.bodies.forget(context);
             }
             drop_calls(|call| call.stream == Some(context));

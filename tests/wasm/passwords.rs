@@ -187,6 +187,75 @@ fn guesses_end_for_a_source_and_for_a_user_and_not_for_who_is_logged_in() {
 }
 
 #[test]
+fn who_is_logged_in_goes_on_for_a_day_whatever_others_guess() {
+    let mut scene = Scene::new(Profile::Envoy);
+    let first = scene.begin(&show("u1", PASSWORD, 1));
+    scene.pass(4);
+    assert_eq!(scene.end(first), Ok("u1".into()));
+    for hour in 0..3 {
+        scene.pass(7_000_000);
+        for n in 0..20 {
+            let guess = scene.begin(&show("u1", &format!("guess {hour} {n}"), 66 + hour));
+            scene.pass(4);
+            assert_eq!(scene.end(guess), Err("password_invalid".into()));
+        }
+        // Passwords that others have checked do not stand before it either.
+        let crowd: Vec<Stream> = (0..4).map(|n| scene.begin(&show("u2", &format!("{n}"), 90 + n))).collect();
+        let again = scene.begin(&show("u1", PASSWORD, 1));
+        let elsewhere = scene.at_once(&show("u1", PASSWORD, 2));
+        assert_eq!(elsewhere, Err("too_many_failures".into()), "nobody else goes on");
+        assert_eq!(scene.vm.stands(again), End::Stalled, "it is checked again");
+        (0..5).for_each(|_| scene.pass(4));
+        assert_eq!(scene.end(again), Ok("u1".into()));
+        assert_eq!(scene.at_once(&show("u1", "another", 1)), Err("too_many_failures".into()), "only the right one");
+        for stream in crowd {
+            assert_eq!(scene.end(stream), Err("password_invalid".into()));
+        }
+    }
+    assert_eq!(scene.vm.take_wrongs(), Vec::<String>::new());
+}
+
+#[test]
+fn four_guesses_that_are_held_do_not_keep_out_who_is_logged_in() {
+    let mut scene = Scene::new(Profile::Envoy);
+    let first = scene.begin(&show("u1", PASSWORD, 1));
+    scene.pass(4);
+    assert_eq!(scene.end(first), Ok("u1".into()));
+    scene.pass(61_000);
+    let held: Vec<Stream> = (0..4).map(|n| scene.begin(&show("u1", &format!("held {n}"), 60 + n))).collect();
+    let again = scene.begin(&show("u1", PASSWORD, 1));
+    assert_eq!(scene.vm.stands(again), End::Stalled);
+    assert_eq!(scene.at_once(&show("u1", "another", 2)), Err("passwords_busy".into()));
+    (0..5).for_each(|_| scene.pass(4));
+    assert_eq!(scene.end(again), Ok("u1".into()));
+    drop(held);
+}
+
+#[test]
+fn guesses_that_are_left_or_expire_count_for_the_source() {
+    let mut scene = Scene::new(Profile::Envoy);
+    let leave = |scene: &mut Scene, n: u32| {
+        let guess = scene.begin(&show("u1", &format!("left {n}"), 66));
+        assert_eq!(scene.vm.stands(guess), End::Stalled);
+        scene.vm.end(guess).expect("an end");
+    };
+    (0..16).for_each(|n| leave(&mut scene, n));
+    let late: Vec<Stream> = (0..3).map(|n| scene.begin(&show("u1", &format!("late {n}"), 66))).collect();
+    // The clock leaps: nothing was checked meanwhile.
+    scene.pass(10_000);
+    for stream in late {
+        assert_eq!(scene.end(stream), Err("passwords_busy".into()));
+    }
+    leave(&mut scene, 16);
+    assert_eq!(scene.at_once(&show("u2", PASSWORD, 66)), Err("too_many_failures".into()));
+    // Not for the user, who could be kept out for nothing.
+    let user = scene.begin(&show("u1", PASSWORD, 1));
+    scene.pass(4);
+    assert_eq!(scene.end(user), Ok("u1".into()));
+    assert_eq!(scene.vm.take_wrongs(), Vec::<String>::new());
+}
+
+#[test]
 fn as_apisix_it_is_checked_within_the_request() {
     let mut scene = Scene::new(Profile::Apisix);
     assert_eq!(scene.at_once(&show("u1", PASSWORD, 1)), Ok("u1".into()));
