@@ -176,7 +176,7 @@ impl Builder {
         // Rounded down, so that none counts for longer than was said.
         let expires = expires.map_or(0, |time| u32::try_from((time.millis() / 1000).max(1)).unwrap_or(u32::MAX));
         let key = Key { digest: half(&digest), name, terms, expires };
-        if self.keys.push(key) { Ok(()) } else { Err(Fault::Many) }
+        self.keys.push(key)
     }
 
     /// The place of the terms of a set and a beginning, which is given in words too.

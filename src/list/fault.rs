@@ -40,6 +40,8 @@ pub enum Fault {
     Twice,
     /// More than a list may hold.
     Many,
+    /// So many entries are alike that they cannot be put in order a little at a time.
+    Alike,
     /// It ends without its last line, or without a line break.
     Unended,
     /// There are more or fewer entries than the first line says.
@@ -69,6 +71,7 @@ impl Fault {
             Fault::SetName => "names a set that is not defined before, or defines one again",
             Fault::Twice => "has one key twice",
             Fault::Many => "has more than a list may hold",
+            Fault::Alike => "has far more entries that are the same, or begin alike, than chance would make",
             Fault::Unended => "does not end with a line `end`: it is cut off",
             Fault::Total => "makes another number of entries than the first line says",
             Fault::After => "stands after the end",

@@ -86,6 +86,11 @@ impl Entry for Since {
     fn key(&self) -> u64 {
         u64::from(self.mark[0]) << 32 | u64::from(self.mark[1])
     }
+
+    /// The latest time counts, and comes last.
+    fn covers(&self, _other: &Self) -> bool {
+        true
+    }
 }
 
 /// A list while it is read.
@@ -126,7 +131,7 @@ impl Builder {
     ///
     /// # Errors
     /// [`Fault::Digest`] for a key that is not at least [`KEY_DIGITS`] digits of a digest, [`Fault::Count`] for an
-    /// issuer where none can be, [`Fault::Many`] where there is no room.
+    /// issuer where none can be, [`Fault::Many`] and [`Fault::Alike`] where there is no room.
     pub fn add(&mut self, kind: Kind, value: &str, iss: Option<&str>) -> Result<(), Fault> {
         if iss.is_some() && !kind.has_issuer() {
             return Err(Fault::Count);
@@ -139,14 +144,14 @@ impl Builder {
         if iss.is_some() {
             self.scoped |= kind.bit();
         }
-        if self.marks.push(mark(self.seed, kind.bit(), iss, &value)) { Ok(()) } else { Err(Fault::Many) }
+        self.marks.push(mark(self.seed, kind.bit(), iss, &value))
     }
 
     /// Adds that tokens of an issuer, a subject, or a subject of an issuer do not count if they were issued before a
     /// time.
     ///
     /// # Errors
-    /// [`Fault::Count`] if neither is named, [`Fault::Many`] where there is no room.
+    /// [`Fault::Count`] if neither is named, [`Fault::Many`] and [`Fault::Alike`] where there is no room.
     pub fn add_before(&mut self, time: Time, iss: Option<&str>, sub: Option<&str>) -> Result<(), Fault> {
         if iss.is_none() && sub.is_none() {
             return Err(Fault::Count);
@@ -156,7 +161,7 @@ impl Builder {
         let halves = [mark >> 32, mark & u64::from(u32::MAX)].map(|half| u32::try_from(half).unwrap_or_default());
         let since = Since { mark: halves, time: u32::try_from(seconds).unwrap_or(u32::MAX) };
         self.kinds |= SINCE;
-        if self.since.push(since) { Ok(()) } else { Err(Fault::Many) }
+        self.since.push(since)
     }
 
     /// Puts a part of what was read in order. Whether all of it is.
@@ -386,6 +391,17 @@ mod tests {
         assert_eq!(list.issued_before(None, Some("eve")), day("2026-01-04T00:00:00Z"));
         assert_eq!(list.issued_before(None, None), None);
         assert!(list.has_times() && !RevokedList::default().has_times());
+        assert_eq!(list.len(), 3, "one time for each is enough");
+    }
+
+    #[test]
+    fn refuses_the_same_again_and_again() {
+        let same = |line: &str, count| read(&vec![line; count].join("\n"));
+        let before = format!("issued_before 2026-01-01T00:00:00Z {A}");
+        assert_eq!(same(&before, 16 * 1024).unwrap().len(), 1);
+        for line in [before.as_str(), "jti a"] {
+            assert_eq!(same(line, 16 * 1024 + 1).unwrap_err().fault, Fault::Alike, "{line}");
+        }
     }
 
     #[test]

@@ -3,17 +3,27 @@
 
 use std::collections::BinaryHeap;
 
+use super::fault::Fault;
+
 /// How many arrays there are, as a power of two; the first bits of a key say which.
 const SHARD_BITS: u32 = 8;
 const SHARDS: usize = 1 << SHARD_BITS;
 
 /// The most entries of one table.
 pub(super) const MOST: usize = 1_000_000;
+/// The most entries of one array, four times what a full table has in each: to put one in order is one step of work,
+/// and lookups walk entries of one key.
+const MOST_OF_SHARD: usize = 16 * 1024;
 
 /// Something that is found by a number in which every bit is as good as random.
 pub(super) trait Entry: Copy + Ord {
     /// The number. Entries may share one; their order is that of their numbers.
     fn key(&self) -> u64;
+
+    /// Whether this one, which comes after another of the same key, says all that the other does.
+    fn covers(&self, _other: &Self) -> bool {
+        false
+    }
 }
 
 impl Entry for u64 {
@@ -63,28 +73,32 @@ impl<E: Entry> Building<E> {
         Self { share: mean + 3 * mean.isqrt() + 8, ..Self::default() }
     }
 
-    /// Adds an entry; `false` if there is no room.
-    pub(super) fn push(&mut self, entry: E) -> bool {
+    /// Adds an entry.
+    ///
+    /// # Errors
+    /// [`Fault::Many`] where there is no room, [`Fault::Alike`] where there is none for entries with such a number.
+    pub(super) fn push(&mut self, entry: E) -> Result<(), Fault> {
         if self.table.shards.is_empty() {
             self.table.shards = std::iter::repeat_with(Vec::new).take(SHARDS).collect();
         }
         if self.table.len >= MOST {
-            return false;
+            return Err(Fault::Many);
         }
-        let Some(shard) = self.table.shards.get_mut(shard(entry.key())) else {
-            return false;
-        };
+        let shard = self.table.shards.get_mut(shard(entry.key())).ok_or(Fault::Many)?;
+        if shard.len() >= MOST_OF_SHARD {
+            return Err(Fault::Alike);
+        }
         if shard.len() == shard.capacity() {
             // All arrays are of one size as nearly always, so that those of the next table fit where these were.
             shard.reserve_exact(if shard.capacity() == 0 { self.share } else { shard.len() / 16 + 8 });
         }
         shard.push(entry);
         self.table.len += 1;
-        true
+        Ok(())
     }
 
-    /// Puts so many more entries in order, or a few more than that, and tells `check` of entries of one key that stand
-    /// side by side. Whether all arrays are in order.
+    /// Puts so many more entries in order, or a few more than that, tells `check` of entries of one key that stand side by
+    /// side, and drops those that another covers. Whether all arrays are in order.
     pub(super) fn sort<F>(
         &mut self,
         entries: usize,
@@ -103,6 +117,15 @@ impl<E: Entry> Building<E> {
                     check(one, other)?;
                 }
             }
+            let before = shard.len();
+            shard.dedup_by(|later, kept| {
+                let covers = later.key() == kept.key() && later.covers(kept);
+                if covers {
+                    *kept = *later;
+                }
+                covers
+            });
+            self.table.len = self.table.len.saturating_sub(before - shard.len());
             self.sorted += 1;
         }
         Ok(true)
@@ -140,9 +163,9 @@ mod tests {
         let spread = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut building = Building::with_room(40_000);
         for n in 0..50_000_u64 {
-            assert!(building.push(spread(n)));
+            building.push(spread(n)).unwrap();
         }
-        assert!(building.push(spread(7)));
+        building.push(spread(7)).unwrap();
         let mut twice = Vec::new();
         let mut steps = 0;
         while !building
@@ -178,8 +201,18 @@ mod tests {
     fn has_an_end() {
         let mut building = Building::default();
         for n in 0..u64::try_from(MOST).unwrap() {
-            assert!(building.push(n << 40));
+            building.push(n.reverse_bits()).unwrap();
         }
-        assert!(!building.push(1));
+        assert_eq!(building.push(1), Err(Fault::Many));
+    }
+
+    #[test]
+    fn entries_that_fall_together_have_an_end() {
+        let mut building = Building::default();
+        for n in 0..u64::try_from(MOST_OF_SHARD).unwrap() {
+            building.push(n).unwrap();
+        }
+        assert_eq!(building.push(1), Err(Fault::Alike));
+        building.push(u64::MAX).unwrap();
     }
 }
