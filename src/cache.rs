@@ -75,7 +75,7 @@ struct Entry {
     text: Box<[u8]>,
     token: Rc<Token>,
     basis: Basis,
-    until: Time,
+    span: Span,
     weight: usize,
 }
 
@@ -83,7 +83,20 @@ struct Bad {
     hash: u64,
     text: Box<[u8]>,
     token: BadToken,
+    span: Span,
+}
+
+/// How long something counts. What begins in the future, after the clock was put back, does not: it could last for ever.
+#[derive(Clone, Copy)]
+struct Span {
+    since: Time,
     until: Time,
+}
+
+impl Span {
+    fn holds(self, now: Time) -> bool {
+        self.since <= now && now < self.until
+    }
 }
 
 /// What is known of a token that does not count.
@@ -136,7 +149,7 @@ impl Cache {
         let found = self.set(place).iter_mut().find_map(|slot| {
             let entry = slot.entry.as_ref().filter(|entry| slot.hash == place.0 && same(&entry.text, text))?;
             slot.used = uses;
-            (now < entry.until).then(|| (Rc::clone(&entry.token), entry.basis))
+            entry.span.holds(now).then(|| (Rc::clone(&entry.token), entry.basis))
         });
         match found {
             Some(_) => self.counts.hits += 1,
@@ -147,7 +160,7 @@ impl Cache {
 
     /// What is known of a token that does not count.
     pub fn find_bad(&self, place: Place, text: &[u8], now: Time) -> Option<BadToken> {
-        let is = |bad: &&Bad| bad.hash == place.0 && now < bad.until && same(&bad.text, text);
+        let is = |bad: &&Bad| bad.hash == place.0 && bad.span.holds(now) && same(&bad.text, text);
         self.bad.iter().find(is).map(|bad| bad.token)
     }
 
@@ -163,14 +176,14 @@ impl Cache {
         if weight > MOST / 16 {
             return;
         }
-        let until = now.plus(self.lasting(most));
+        let span = Span { since: now, until: now.plus(self.lasting(most)) };
         let uses = self.uses;
-        let entry = Entry { text: text.into(), token: Rc::clone(token), basis, until, weight };
+        let entry = Entry { text: text.into(), token: Rc::clone(token), basis, span, weight };
         // One that is there already goes first; then empty ones and those whose time is over.
         let rank = |slot: &Slot| match &slot.entry {
             Some(entry) if slot.hash == place.0 && same(&entry.text, text) => (0, 0),
             None => (1, 0),
-            Some(entry) if entry.until <= now => (2, 0),
+            Some(entry) if !entry.span.holds(now) => (2, 0),
             // How long ago it was used, the longest first; counting may have begun anew.
             Some(_) => (3, u32::MAX - uses.wrapping_sub(slot.used)),
         };
@@ -189,7 +202,8 @@ impl Cache {
         if text.len() > LONGEST {
             return;
         }
-        let bad = Bad { hash: place.0, text: text.into(), token, until: now.plus(self.lasting(most)) };
+        let span = Span { since: now, until: now.plus(self.lasting(most)) };
+        let bad = Bad { hash: place.0, text: text.into(), token, span };
         match self.bad.get_mut(self.bad_next) {
             Some(old) => *old = bad,
             None => self.bad.push(bad),
@@ -262,5 +276,14 @@ mod tests {
         let place = bad(&mut cache, &longest);
         assert!(cache.find_bad(place, &longest, NOW).is_some());
         assert!(cache.place(&vec![b'a'; LONGEST + 1]).is_none());
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_makes_nothing_last() {
+        let mut cache = Cache::new(CacheSize { tokens: 8, ttl: 10_000 }, 1);
+        let place = bad(&mut cache, b"a");
+        for (after, found) in [(0, true), (9_999, true), (10_000, false), (-1, false), (-3_600_000, false)] {
+            assert_eq!(cache.find_bad(place, b"a", NOW.plus(after)).is_some(), found, "{after}");
+        }
     }
 }

@@ -33,7 +33,8 @@ const PATIENCE: i64 = 10_000;
 #[derive(Default)]
 pub(super) struct Checker {
     queue: RefCell<VecDeque<Job>>,
-    rests_until: Cell<Option<Time>>,
+    /// Since and until when no work is done. A rest that begins in the future, after the clock was put back, is none.
+    rest: Cell<Option<(Time, Time)>>,
     /// Requests since the last slice of work.
     requests: Cell<u32>,
 }
@@ -112,7 +113,7 @@ impl Checker {
             charge(plugin, &job, now);
             plugin.fetcher.resume_all(plugin, &job.streams(), Patience::answered(now));
         }
-        if self.rests_until.get().is_none_or(|until| until <= now) {
+        if !self.rest.get().is_some_and(|(since, until)| since <= now && now < until) {
             let slice = if requests == 0 { QUIET_SLICE } else { SLICE };
             if let Some(verdict) = self.step(plugin, slice, now) {
                 self.settle(plugin, verdict, now);
@@ -137,7 +138,7 @@ impl Checker {
         };
         if took >= LONG {
             let rest = i64::try_from(took / 1_000_000).unwrap_or(0).saturating_mul(REST);
-            self.rests_until.set(Some(now.plus(rest)));
+            self.rest.set(Some((now, now.plus(rest))));
         }
         verdict
     }

@@ -147,6 +147,20 @@ fn an_answer_counts_no_longer_than_the_token() {
 }
 
 #[test]
+fn an_answer_counts_no_longer_where_the_clock_is_put_back() {
+    let mut scene = Scene::new(Profile::Envoy);
+    let stream = scene.begin("opaque-1");
+    scene.answer(active("alice"));
+    assert_eq!(scene.end(stream), ok("alice"));
+    assert_eq!(scene.at_once("opaque-1"), ok("alice"));
+    scene.now -= 3_600_000;
+    scene.pass(0);
+    let stream = scene.begin("opaque-1");
+    scene.answer(says(&json!({ "active": false })));
+    assert_eq!(scene.end(stream), no("token_inactive"), "what lies in the future does not count");
+}
+
+#[test]
 fn what_is_no_answer_refuses_and_is_not_remembered() {
     let mut scene = Scene::new(Profile::Envoy);
     for (at, answer) in [
