@@ -282,6 +282,11 @@ fn large_policies_are_read() {
     };
     let loaded = read(&policy(&clients.join(","))).unwrap_or_else(|errors| panic!("{}", errors[0]));
     assert!(loaded.warnings.is_empty());
+    // What may be meant by each of so many unknown names is not looked for.
+    let unknown: Vec<String> = (0..20_000).map(|index| format!("\"x{index}\"")).collect();
+    let (clients, unknown) = (clients.join(","), unknown.join(","));
+    let loaded = read(&format!(r#"{{"clients":{{{clients}}},"revoked":{{"client":[{unknown}]}}}}"#));
+    assert_eq!(loaded.unwrap_or_else(|errors| panic!("{}", errors[0])).warnings.len(), 20_000);
     let same: Vec<String> = (0..1000).map(|index| format!(r#""c{index}":"sha256:{D1}""#)).collect();
     assert_eq!(read(&policy(&same.join(","))).err().map(|errors| errors.len()), Some(999));
     let long = format!("{{\"a\":\"{}\"}}", "x".repeat(4 * 1024 * 1024));

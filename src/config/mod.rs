@@ -173,7 +173,7 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
         parties.has_keys(),
         issuers.asked().is_some(),
     );
-    let (revoked, mut lists) = revoked::read(top.get("revoked").as_ref(), &parties);
+    let (revoked, mut lists) = revoked::read(top.get("revoked").as_ref(), &parties, &issuers);
     lists.extend(store.as_ref().and_then(lists::clients));
     let shared = Shared {
         clients: Rc::new(clients),

@@ -6,16 +6,17 @@ use super::allow::Parties;
 use super::error::quote;
 use super::fields::{REVOKED, REVOKED_BEFORE, REVOKED_ITEM};
 use super::lists;
-use super::node::Node;
-use super::suggest::nearest;
+use super::node::{Fields, Node};
+use super::suggest::{are_few, nearest};
 use super::value::time;
+use crate::jose::issuer::Issuers;
 use crate::json::Json;
 use crate::list::fault::Fault;
 use crate::list::revoked::{Builder, Kind, RevokedList};
 use crate::list::source::ListSource;
 
 /// Reads the entries that stand in the policy, and where others are fetched from.
-pub(super) fn read(node: Option<&Node<'_>>, parties: &Parties) -> (RevokedList, Vec<ListSource>) {
+pub(super) fn read(node: Option<&Node<'_>>, parties: &Parties, issuers: &Issuers) -> (RevokedList, Vec<ListSource>) {
     // Callers cannot choose what falls together with an entry and gain by it, so the seed may be known.
     let mut list = Builder::new(0);
     let Some(fields) = node.and_then(|node| node.fields(REVOKED)) else {
@@ -23,13 +24,19 @@ pub(super) fn read(node: Option<&Node<'_>>, parties: &Parties) -> (RevokedList, 
     };
     for (kind, name) in Kind::ALL {
         let items = fields.get(name).map(|node| node.items()).unwrap_or_default();
-        if kind == Kind::Client {
-            warn_unknown(&items, parties);
+        match kind {
+            // A client may be one of ours, or the `client_id` of tokens, which the policy cannot know.
+            Kind::Client => {
+                warn_unknown(&items, "client", &parties.clients, parties.issuers.is_empty() && !parties.store)
+            }
+            Kind::User => warn_unknown(&items, "user", &parties.users, true),
+            Kind::Jti | Kind::Sub | Kind::Key => {}
         }
         items.iter().for_each(|item| read_item(item, kind, &mut list));
     }
     let before = fields.get("issued_before");
     before.iter().flat_map(Node::items).for_each(|item| read_before(&item, &mut list));
+    warn_strangers(&fields, issuers);
     for name in ["jti", "sub", "issued_before"] {
         if let Some(node) = fields.get(name).filter(|_| parties.issuers.is_empty()) {
             node.warn("has no effect: there are no issuers, and keys have no such thing", None);
@@ -92,16 +99,56 @@ fn read_before(item: &Node<'_>, list: &mut Builder) {
     }
 }
 
-/// A client may be one of ours, or the `client_id` of tokens, which the policy cannot know.
-fn warn_unknown(items: &[Node<'_>], parties: &Parties) {
-    let known: BTreeSet<&str> = parties.clients.iter().map(String::as_str).collect();
+/// Warns about names that nobody has, where `all_known` of them are in the policy; else only where one is near.
+fn warn_unknown(items: &[Node<'_>], what: &str, names: &[String], all_known: bool) {
+    let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let near = if are_few(items.len(), known.len()) { known.clone() } else { BTreeSet::new() };
     for item in items {
         let Some(name) = item.value().as_str().filter(|name| !known.contains(name)) else {
             continue;
         };
-        let meant = nearest(name, known.iter().copied()).map(|meant| format!("did you mean {}?", quote(meant)));
-        if (parties.issuers.is_empty() && !parties.store) || meant.is_some() {
-            item.warn(format!("{} is no client of this policy", quote(name)), meant.as_deref());
+        let meant = nearest(name, near.iter().copied()).map(|meant| format!("did you mean {}?", quote(meant)));
+        if all_known || meant.is_some() {
+            item.warn(format!("{} is no {what} of this policy", quote(name)), meant.as_deref());
         }
     }
+}
+
+/// Warns about entries whose `iss` no token that is taken can have, each such `iss` once: they revoke nothing, and
+/// whoever wrote them thinks that they do.
+fn warn_strangers(fields: &Fields<'_>, issuers: &Issuers) {
+    // Without issuers that is told of the whole field.
+    if issuers.is_empty() {
+        return;
+    }
+    let mut told = BTreeSet::new();
+    for node in ["jti", "sub", "client", "issued_before"].iter().filter_map(|name| fields.get(name)) {
+        for entry in node.items().iter().filter_map(members) {
+            let Some(node) = entry.scalar("iss") else {
+                continue;
+            };
+            let Some(iss) = node.value().as_str().filter(|iss| issuers.find(Some(iss)).is_none()) else {
+                continue;
+            };
+            if told.insert(iss) {
+                let message = format!("no issuer has the `issuer` {}, so this revokes nothing", quote(iss));
+                let cure = if are_few(told.len(), issuers.iter().count()) { whose(iss, issuers) } else { None };
+                node.warn(message, cure.as_deref());
+            }
+        }
+    }
+}
+
+/// The members of an entry that is more than a value.
+fn members<'j>(item: &Node<'j>) -> Option<Fields<'j>> {
+    matches!(item.value(), Json::Object(_)).then(|| item.open_fields()).flatten()
+}
+
+/// What may be meant by an `iss` that nobody has.
+fn whose(iss: &str, issuers: &Issuers) -> Option<String> {
+    if issuers.iter().any(|issuer| issuer.name == iss) {
+        return Some(String::from("that is the issuer's name here, `iss` is its address"));
+    }
+    let known = issuers.iter().filter_map(|issuer| issuer.iss.exactly());
+    nearest(iss, known).map(|meant| format!("did you mean {}?", quote(meant)))
 }

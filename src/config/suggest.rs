@@ -1,5 +1,13 @@
 //! Finds the word that somebody meant to write.
 
+/// How many pairs of words are compared at most where that only helps a warning, which must not hold up a start.
+const COMPARISONS: usize = 200_000;
+
+/// Whether so many words are compared with so many others in little time.
+pub(super) fn are_few(words: usize, others: usize) -> bool {
+    words.saturating_mul(others) <= COMPARISONS
+}
+
 /// The candidate that is nearest to a mistyped word, if one is near enough to be meant.
 pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     const LONGEST: usize = 64;
