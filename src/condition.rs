@@ -41,7 +41,7 @@ pub enum Piece {
 pub enum Test {
     /// It is, or as a list holds, one of these.
     OneOf(Vec<Expected>),
-    /// As a list it holds each of these.
+    /// As a list it holds each of these, whatever its elements are otherwise.
     AllOf(Vec<Expected>),
     /// It is there, and neither is nor holds any of these.
     Not(Vec<Expected>),
@@ -68,7 +68,8 @@ pub enum Bound {
     LessThan,
 }
 
-/// A claim and what is asked of it: all of the tests.
+/// A claim and what is asked of it: all of the tests. Those of which one element of a list is enough must be met by one
+/// and the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClaimCondition {
     /// The claim.
@@ -82,7 +83,11 @@ pub struct ClaimCondition {
 impl ClaimCondition {
     /// Whether the claim is as it is asked for.
     pub fn holds(&self, claims: &Json<'_>, facts: &Facts<'_>) -> bool {
-        self.tests.iter().all(|test| test.holds(&self.path, claims, facts))
+        let of_one = || self.tests.iter().filter(|test| test.is_of_one());
+        // What is between two limits is one number: two elements, each within one of them, are not.
+        let fits = |item: &Json<'_>| of_one().all(|test| test.fits(item, facts));
+        (of_one().next().is_none() || any(&self.path, claims, &fits))
+            && self.tests.iter().all(|test| test.is_of_one() || test.holds(&self.path, claims, facts))
     }
 
     /// The headers of the request that it looks at.
@@ -101,25 +106,38 @@ impl ClaimCondition {
 }
 
 impl Test {
+    /// Whether one element of a list is enough, which must then meet every such test.
+    fn is_of_one(&self) -> bool {
+        matches!(self, Test::OneOf(_) | Test::Prefix(_) | Test::Suffix(_) | Test::Number(..))
+    }
+
+    /// Whether one element is as such a test asks.
+    fn fits(&self, item: &Json<'_>, facts: &Facts<'_>) -> bool {
+        match self {
+            Test::OneOf(expected) => expected.iter().any(|one| one.is(item, facts) == Some(true)),
+            Test::Prefix(expected) => {
+                expected.iter().any(|start| start.ends(item, facts, |text, start| text.starts_with(start)))
+            }
+            Test::Suffix(expected) => expected.iter().any(|end| end.ends(item, facts, |text, end| text.ends_with(end))),
+            Test::Number(bound, limit) => bound.holds(compare(item, limit)),
+            Test::AllOf(_) | Test::Not(_) | Test::Exists(_) => false,
+        }
+    }
+
+    /// Whether all that the claim holds is as the other tests ask.
     fn holds(&self, path: &ClaimPath, claims: &Json<'_>, facts: &Facts<'_>) -> bool {
-        let holds_one = |expected: &Expected| any(path, claims, &|item| expected.is(item, facts) == Some(true));
         let is_there = || path.any(claims, &mut |value| *value != Json::Null);
         match self {
-            Test::OneOf(expected) => expected.iter().any(holds_one),
-            Test::AllOf(expected) => expected.iter().all(holds_one),
+            Test::AllOf(expected) => {
+                expected.iter().all(|one| any(path, claims, &|item| one.is(item, facts) == Some(true)))
+            }
             // What cannot be compared might be what must not be.
             Test::Not(expected) => {
                 let may_be = |item: &Json<'_>| expected.iter().any(|one| one.is(item, facts) != Some(false));
                 is_there() && !any(path, claims, &may_be)
             }
-            Test::Prefix(expected) => {
-                expected.iter().any(|start| start.ends(path, claims, facts, |text, start| text.starts_with(start)))
-            }
-            Test::Suffix(expected) => {
-                expected.iter().any(|end| end.ends(path, claims, facts, |text, end| text.ends_with(end)))
-            }
             Test::Exists(wanted) => is_there() == *wanted,
-            Test::Number(bound, limit) => any(path, claims, &|item| bound.holds(compare(item, limit))),
+            Test::OneOf(_) | Test::Prefix(_) | Test::Suffix(_) | Test::Number(..) => false,
         }
     }
 }
@@ -163,13 +181,11 @@ impl Expected {
         }
     }
 
-    /// Whether the claim is or holds a text with this beginning or end.
-    fn ends(&self, path: &ClaimPath, claims: &Json<'_>, facts: &Facts<'_>, fits: fn(&str, &str) -> bool) -> bool {
+    /// Whether a value is a text with this beginning or end.
+    fn ends(&self, found: &Json<'_>, facts: &Facts<'_>, fits: fn(&str, &str) -> bool) -> bool {
         // Every text begins with nothing, so nothing is no beginning.
-        let Some(end) = self.text(facts).filter(|end| !end.is_empty()) else {
-            return false;
-        };
-        any(path, claims, &|item| item.as_str().is_some_and(|text| fits(text, &end)))
+        let end = self.text(facts).filter(|end| !end.is_empty());
+        found.as_str().zip(end).is_some_and(|(text, end)| fits(text, &end))
     }
 
     /// The text, if it is one and can be made for this request.
