@@ -211,6 +211,9 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
                 [] => format!("the route asks for {asked}"),
                 names => format!("the route asks for {asked} {}", quoted(names)),
             });
+            if reason == Reason::AddressForbidden {
+                self.tell_address();
+            }
             self.trace
                 .step(|| format!("the caller has the roles {}", quoted(identities.iter().flat_map(Identity::roles))));
             self.trace.step(|| format!("and the scopes {}", quoted(identities.iter().flat_map(Identity::scopes))));
@@ -342,10 +345,20 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         forwarded::caller(self.head, self.means.peer, self.policy.hops)
     }
 
+    fn tell_address(&mut self) {
+        // To ask a host takes its time, so that it is asked only where somebody listens.
+        let (head, peer, hops) = (self.head, self.means.peer, self.policy.hops);
+        self.trace.step(|| match forwarded::caller(head, peer, hops) {
+            Some(address) => format!("the caller's address is {address}"),
+            None => String::from("the caller's address is not known"),
+        });
+    }
+
     /// Makes sure that a client or user calls from where, and what, it may.
     fn check_bounds(&mut self, client: &Client) -> Result<(), Reason> {
         if !client.from.is_empty() && !any_contains(&client.from, self.address()) {
             self.trace.step(|| format!("`{}` is bound to other addresses", client.name));
+            self.tell_address();
             return Err(Reason::AddressForbidden);
         }
         let route = self.route.map(|route| &route.label);

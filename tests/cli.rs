@@ -237,6 +237,28 @@ fn explain_takes_one_request() {
     }
 }
 
+/// Where one request comes from, and what its caller has proved to hold, stand on the command line.
+#[test]
+fn explain_takes_a_peer() {
+    let policy =
+        format!("issuers: {{ app: {{ secret: {{ value: {SECRET} }} }} }}\nallow: {{ any: app, from: 192.0.2.0/24 }}\n");
+    let policy = file("peer.yaml", &policy);
+    let confirmed = format!(r#"{{"cnf":{{"x5t#S256":"{}"}}}}"#, "A".repeat(43));
+    let token = gatekey(&["mint", "--alg", "HS256", "--secret", SECRET, "--claims", &confirmed]).out;
+    let explain = |more: &[&str]| gatekey(&[&["explain", &policy, "--json", "--token", token.trim()], more].concat());
+    let certificate = ["--certificate", &"0".repeat(64)];
+    let answer = json(&explain(&[&certificate[..], &["--address", "192.0.2.7"]].concat()).out);
+    assert_eq!(answer["decision"], "allow", "{answer}");
+    let steps = |more: &[&str]| json(&explain(&[&certificate[..], more].concat()).out)["steps"].to_string();
+    assert!(steps(&["--address", "192.0.3.7"]).contains("the caller's address is 192.0.3.7"));
+    assert!(steps(&[]).contains("the caller's address is not known"));
+    assert_eq!(json(&explain(&["--address", "192.0.2.7"]).out)["reason"], "binding_mismatch");
+    for wrong in [&["--address", "here"][..], &["--certificate", "00"], &["--requests", "-", "--address", "192.0.2.7"]]
+    {
+        assert_eq!(explain(wrong).code, 2, "{wrong:?}");
+    }
+}
+
 #[test]
 fn keygen_and_hash_agree() {
     let made = gatekey(&["keygen"]);

@@ -12,6 +12,7 @@ use gatekey::jose::keyring::Keyring;
 use gatekey::json::Json;
 use gatekey::list::lists::Lists;
 use gatekey::list::load;
+use gatekey::peer::{Known, read_address, read_digest};
 use gatekey::policy::Policy;
 use gatekey::time::Time;
 
@@ -39,6 +40,8 @@ sees, and the steps that led there.
   --method, --path, --header, --body
                          one request on the command line
   --token T, --key K     show a credential where the policy looks first
+  --address IP           where the request comes from, as the proxy sees it
+  --certificate SHA-256  the digest, in hexadecimal digits, of the certificate that the caller has proved to hold
   --policy NAME          decide by this one of the policies by name
   --introspected JSON    what an issuer that is asked about the token answers
   --jwks NAME=FILE       the key set of an issuer whose keys are fetched; without it they are not there
@@ -63,7 +66,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
     let env = Env::new(args)?;
     let list = args.one("requests")?;
     if list.is_some() {
-        for option in ["method", "path", "header", "body", "token", "key", "policy", "introspected"] {
+        for option in
+            ["method", "path", "header", "body", "token", "key", "address", "certificate", "policy", "introspected"]
+        {
             if args.all(option).next().is_some() {
                 return Err(Failure::Usage(format!("--{option} does not go with --requests")));
             }
@@ -192,6 +197,7 @@ fn explain_one(policy: &Policy, fetched: &Fetched<'_>, args: &Args, now: Time, o
         }
     }
     request.body = args.one("body")?.unwrap_or_default().into();
+    request.peer = peer(args)?;
     request.policy = args.one("policy")?.map(String::from);
     request.introspected = args.one("introspected")?.map(String::from);
     let explanation = decide(policy, fetched, &request, now);
@@ -199,6 +205,19 @@ fn explain_one(policy: &Policy, fetched: &Fetched<'_>, args: &Args, now: Time, o
         return human(&explanation, out);
     }
     Ok(writeln!(out, "{}", explanation.to_json(Json::Null))?)
+}
+
+/// Who sends the request, as far as it is said.
+fn peer(args: &Args) -> Result<Known, Failure> {
+    let usage = |message| Failure::Usage(String::from(message));
+    let (address, certificate) = (args.one("address")?, args.one("certificate")?);
+    let address = address.map(|text| {
+        read_address(text.as_bytes()).ok_or_else(|| usage("--address takes an IP address such as 192.0.2.7"))
+    });
+    let certificate = certificate.map(|text| {
+        read_digest(text.as_bytes()).ok_or_else(|| usage("--certificate takes a SHA-256 digest, 64 hexadecimal digits"))
+    });
+    Ok(Known { address: address.transpose()?, certificate: certificate.transpose()? })
 }
 
 /// The explanation for people, one field per paragraph.

@@ -84,6 +84,8 @@ const COMMANDS: [Command; 8] = [
             "header",
             "token",
             "key",
+            "address",
+            "certificate",
             "policy",
             "introspected",
             "body",
