@@ -39,15 +39,7 @@ fn read_url(node: &Node<'_>) -> Option<String> {
     let path = text.starts_with('/') && !text.starts_with("//");
     let checked = if path { format!("https://this.host{text}") } else { String::from(text) };
     match Uri::parse(&checked) {
-        Ok(_) => {
-            if path {
-                node.warn(
-                    "is a path of this host: without a route that lets it pass, browsers go round in circles",
-                    Some("make it public"),
-                );
-            }
-            Some(String::from(text))
-        }
+        Ok(_) => Some(String::from(text)),
         Err(message) => {
             node.error_cure(message, "write https://id.example.com/login, or /login for a path of this host");
             None

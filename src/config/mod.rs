@@ -4,6 +4,7 @@ mod allow;
 mod answers;
 mod apart;
 mod audit;
+mod browsers;
 mod cache;
 mod claims;
 mod clients;

@@ -8,7 +8,7 @@ use super::fields::NAMED;
 use super::node::{Fields, Node};
 use super::secret::Secrets;
 use super::value::{check_label, one_of};
-use super::{audit, cors, deny, resource, routes, token_endpoint, upstream};
+use super::{audit, browsers, cors, deny, resource, routes, token_endpoint, upstream};
 use crate::cache::CacheSize;
 use crate::credential::Read;
 use crate::credential::key::Clients;
@@ -50,6 +50,12 @@ pub(super) fn read(top: &Fields<'_>, shared: &Shared<'_>) -> Policy {
         main.named = named(&node, top, shared);
     }
     share_strip(&mut main);
+    browsers::warn(top, &main, &main);
+    for (name, node) in allow::entries_of(top.get("policies").as_ref()) {
+        if let (Some(own), Some(policy)) = (node.open_fields(), main.named.get(name)) {
+            browsers::warn(&own, policy, &main);
+        }
+    }
     main
 }
 
