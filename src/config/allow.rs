@@ -3,6 +3,7 @@
 use super::claims::{Captures, claim_map};
 use super::error::quote;
 use super::fields::{ALLOW, EITHER};
+use super::names::{Names, Profiles};
 use super::node::{Fields, Node};
 use super::value::{blocks, scopes, texts};
 use crate::conditions::Conditions;
@@ -20,6 +21,8 @@ pub(super) struct Parties {
     pub(super) users: Vec<String>,
     /// Whether there are others in a store, whose names are not known.
     pub(super) store: bool,
+    /// What clients and users have.
+    pub(super) profiles: Profiles,
 }
 
 impl Parties {
@@ -75,6 +78,11 @@ pub(super) fn nobody() -> Rule {
 fn names(node: &Node<'_>, parties: &Parties) -> Vec<Party> {
     let mut found: Vec<Party> = Vec::new();
     for item in node.some_items("say who is allowed: `public`, a name or a list of names") {
+        if matches!(item.value(), Json::Object(_)) {
+            let cure = "`allow` is one object; groups of conditions of which one is enough stand in it, under `either`";
+            item.error_cure("is an object in a list of names", cure);
+            continue;
+        }
         let Some(party) = item.text().and_then(|name| party(&item, name, parties)) else {
             continue;
         };
@@ -121,13 +129,10 @@ fn conditions(node: &Node<'_>, fields: &Fields<'_>, parties: &Parties, captures:
             (Combine::Any, parties.everybody())
         }
     };
-    let requirement = Requirement {
-        combine,
-        parties: who,
-        conditions: group(fields, parties, captures),
-        either: fields.get("either").map(|node| groups(&node, parties, captures)).unwrap_or_default(),
-        optional: fields.flag("optional"),
-    };
+    let names = Names::new(parties, &who);
+    let conditions = group(fields, &names, captures);
+    let either = fields.get("either").map(|node| groups(&node, &names, captures)).unwrap_or_default();
+    let requirement = Requirement { combine, parties: who, conditions, either, optional: fields.flag("optional") };
     if requirement.optional && !requirement.groups().all(Conditions::is_empty) {
         node.warn("with optional, its conditions are asked only of callers who show a credential", None);
     }
@@ -135,25 +140,34 @@ fn conditions(node: &Node<'_>, fields: &Fields<'_>, parties: &Parties, captures:
 }
 
 /// The conditions that stand together in one object.
-fn group(fields: &Fields<'_>, parties: &Parties, captures: &[String]) -> Conditions {
+fn group(fields: &Fields<'_>, names: &Names<'_>, captures: &[String]) -> Conditions {
     let items = |name: &str, cure: &str| fields.get(name).map(|node| node.some_items(cure)).unwrap_or_default();
+    let (roles, scoped, clients) = (
+        items("role", "leave it out, or name a role"),
+        items("scope", "leave it out, or name a scope"),
+        items("client", "leave it out, or name a client"),
+    );
+    [&roles, &scoped, &clients].into_iter().flatten().for_each(check_literal);
+    names.roles(&roles);
+    names.scopes(&scoped);
+    names.clients(&clients);
     Conditions {
-        roles: texts(&items("role", "leave it out, or name a role")),
-        scopes: scopes(&items("scope", "leave it out, or name a scope")),
+        roles: texts(&roles),
+        scopes: scopes(&scoped),
         claims: fields.get("claim").map(|node| claim_map(&node, Captures::Route(captures))).unwrap_or_default(),
-        clients: clients(&items("client", "leave it out, or name a client"), parties),
+        clients: texts(&clients),
         from: blocks(&items("from", "leave it out, or name a block of addresses")),
     }
 }
 
 /// Reads `either: [ {...}, {...} ]`: one of these groups.
-fn groups(node: &Node<'_>, parties: &Parties, captures: &[String]) -> Vec<Conditions> {
+fn groups(node: &Node<'_>, names: &Names<'_>, captures: &[String]) -> Vec<Conditions> {
     let items = node.some_items("leave it out, or write groups of conditions");
     if let [_] = items.as_slice() {
         node.warn("has one group, which could stand for itself", None);
     }
     let read = |item: &Node<'_>| {
-        let group = group(&item.fields(EITHER)?, parties, captures);
+        let group = group(&item.fields(EITHER)?, names, captures);
         if group.is_empty() {
             item.error_cure("asks for nothing, so anybody would pass", "name a condition");
         }
@@ -176,18 +190,13 @@ fn all_of(node: &Node<'_>, parties: &Parties) -> Vec<Party> {
     found
 }
 
-/// Names of clients. Those of tokens are the issuer's business; without issuers and a store only our own can be meant.
-fn clients(items: &[Node<'_>], parties: &Parties) -> Vec<String> {
-    if parties.issuers.is_empty() && !parties.store {
-        for item in items {
-            if let Some(name) =
-                item.value().as_str().filter(|name| !parties.clients.iter().any(|client| client == name))
-            {
-                item.unknown("client", name, parties.clients.iter().map(String::as_str), None);
-            }
-        }
+/// Refuses a name that is to be filled in from the request: names are compared as they stand, so nobody would have it.
+fn check_literal(item: &Node<'_>) {
+    const PARTS: [&str; 4] = ["{path.", "{host.", "{header.", "{issuer."];
+    if let Some(text) = item.value().as_str().filter(|text| PARTS.iter().any(|part| text.contains(part))) {
+        let cure = "the request is compared with claims, as in claim: { tenant: \"{path.tenant}\" }";
+        item.error_cure(format!("{} is a name as it stands, nothing is filled in", quote(text)), cure);
     }
-    texts(items)
 }
 
 /// Warns about issuers and clients that no route takes.

@@ -20,6 +20,7 @@ mod jwks;
 mod keys;
 mod lists;
 mod login;
+mod names;
 mod node;
 mod policies;
 mod providers;
@@ -51,6 +52,7 @@ use crate::json::{self, Json, Limits};
 use crate::policy::Policy;
 use crate::redact::Secret;
 use allow::Parties;
+use names::Profiles;
 use node::{Fields, Node, Report};
 use policies::Shared;
 use secret::Secrets;
@@ -143,16 +145,18 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
     let user_nodes = allow::entries_of(user_section.as_ref());
     let names = |nodes: &[(&str, Node<'_>)]| nodes.iter().map(|(name, _)| String::from(*name)).collect();
     let store = top.get("clients_from");
-    let parties = Parties {
+    let mut parties = Parties {
         issuers: names(&issuer_nodes),
         clients: names(&client_nodes),
         users: users::names(user_section.as_ref()),
         store: store.is_some(),
+        profiles: Profiles::default(),
     };
     let mut secrets = Secrets::new(env);
     let issuers = issuer_section.as_ref().map_or_else(Issuers::default, |node| issuers::read(node, &mut secrets));
-    let clients = client_section.as_ref().map_or_else(Clients::default, clients::read);
-    let users = user_section.as_ref().map_or_else(Users::default, users::read);
+    let clients = Rc::new(client_section.as_ref().map_or_else(Clients::default, clients::read));
+    let users = Rc::new(user_section.as_ref().map_or_else(Users::default, users::read));
+    parties.profiles = Profiles::new(&clients, &users);
     allow::check_shared(&client_nodes, &user_nodes, &parties);
     let nobody = |section: Option<&Node<'_>>| section.is_none_or(|node| node.is_empty());
     if nobody(issuer_section.as_ref())
@@ -177,13 +181,13 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
     let (revoked, mut lists) = revoked::read(top.get("revoked").as_ref(), &parties, &issuers);
     lists.extend(store.as_ref().and_then(lists::clients));
     let shared = Shared {
-        clients: Rc::new(clients),
+        clients,
         read: Rc::new(read),
         revoked: Rc::new(revoked),
         lists: lists.into(),
         hops: forwarded::read(top.get("forwarded").as_ref()),
         cache: cache::read(top.get("cache").as_ref(), issuers.asked().is_some()),
-        users: Rc::new(users),
+        users,
         issuers: Rc::new(issuers),
         digest: digest::of(value),
         secrets,

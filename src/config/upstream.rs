@@ -155,7 +155,10 @@ impl Owner<'_> {
 
     fn value(&self, node: &Node<'_>) -> Option<HeaderValue> {
         if let Some(text) = node.value().as_str() {
-            let cure = "for fixed text write { value: ... }";
+            let cure = match text.contains('{') {
+                true => "for text with fields in braces write { template: ... }",
+                false => "for fixed text write { value: ... }",
+            };
             return source(self.routes, node, text, cure).map(HeaderValue::Source);
         }
         if node.value() == &Json::Null {
@@ -168,7 +171,13 @@ impl Owner<'_> {
             (None, None) => {
                 node.error_cure("has no value", "write a source such as sub, { value: ... } or { template: ... }")
             }
-            (Some(node), None) => return header_text(&node).map(|text| HeaderValue::Constant(String::from(text))),
+            (Some(node), None) => {
+                let text = header_text(&node)?;
+                if template::pieces(text).is_ok_and(|pieces| pieces.iter().any(is_source)) {
+                    node.warn("is sent as it stands, with its braces", Some("`template` fills in what is in them"));
+                }
+                return Some(HeaderValue::Constant(String::from(text)));
+            }
             (None, Some(node)) => return self.template(&node).map(HeaderValue::Template),
         }
         None
@@ -291,6 +300,16 @@ fn host_label(routes: &[Route], node: &Node<'_>, text: &str) -> Option<Source> {
     }
     node.unknown("capture", text, known(), Some(String::from("no host of any route captures it")));
     None
+}
+
+/// Whether a piece of a text is a field that a template would fill in.
+fn is_source(piece: &Piece<'_>) -> bool {
+    match piece {
+        Piece::Field(field) => {
+            SOURCES.contains(field) || ["path.", "host.", "claims."].iter().any(|start| field.starts_with(start))
+        }
+        Piece::Text(_) => false,
+    }
 }
 
 fn folded(name: &str) -> String {
