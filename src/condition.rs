@@ -90,6 +90,18 @@ impl ClaimCondition {
             && self.tests.iter().all(|test| test.is_of_one() || test.holds(&self.path, claims, facts))
     }
 
+    /// Whether texts are asked for where the claim is, or holds, a number: what is captured is text, and `7` is not
+    /// `"7"`, which nobody sees who compares a token with an address.
+    pub fn is_number_for_text(&self, claims: &Json<'_>) -> bool {
+        let is_text = |one: &Expected| matches!(one, Expected::Template(_) | Expected::Value(Json::Str(_)));
+        let asks_text = |test: &Test| match test {
+            Test::OneOf(all) | Test::AllOf(all) | Test::Prefix(all) | Test::Suffix(all) => all.iter().all(is_text),
+            Test::Not(_) | Test::Exists(_) | Test::Number(..) => false,
+        };
+        self.tests.iter().any(asks_text)
+            && any(&self.path, claims, &|item| matches!(item, Json::Int(_) | Json::Float(_)))
+    }
+
     /// The headers of the request that it looks at.
     pub fn headers(&self) -> impl Iterator<Item = &str> {
         let expected = self.tests.iter().flat_map(|test| match test {

@@ -65,7 +65,11 @@ impl Conditions {
         let claim = |condition: &ClaimCondition| one(&|identity| condition.holds(identity.claims(), facts));
         if let Some(condition) = self.claims.iter().find(|condition| !claim(condition)) {
             let name = std::slice::from_ref(&condition.name);
-            return unmet(Reason::ClaimForbidden, "another value of the claim", name);
+            let asked = match one(&|identity| condition.is_number_for_text(identity.claims())) {
+                true => "a text in place of the number in the claim",
+                false => "another value of the claim",
+            };
+            return unmet(Reason::ClaimForbidden, asked, name);
         }
         let named = |identity: &Identity<'_>| identity.client().is_some_and(|c| self.clients.iter().any(|w| w == c));
         if !self.clients.is_empty() && !one(&named) {

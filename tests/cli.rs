@@ -259,6 +259,27 @@ fn explain_takes_a_peer() {
     }
 }
 
+/// Whoever compares a claim with what is captured does not see that it is a number.
+#[test]
+fn explain_tells_numbers_in_place_of_texts() {
+    let policy = format!(
+        "issuers: {{ app: {{ secret: {{ value: {SECRET} }}, require: {{ org: [\"1\", \"2\"] }} }} }}\n\
+         routes: [ {{ path: \"/users/{{id}}\", allow: {{ any: app, claim: {{ uid: \"{{path.id}}\" }} }} }} ]\n"
+    );
+    let policy = file("numbers.yaml", &policy);
+    for (claims, step) in [
+        (r#"{"org":"1","uid":7}"#, "the route asks for a text in place of the number in the claim `uid`"),
+        (r#"{"org":"1","uid":"8"}"#, "the route asks for another value of the claim `uid`"),
+        (r#"{"org":1,"uid":"7"}"#, "claim `org` is a number, and issuer `app` requires a text"),
+        (r#"{"org":"3","uid":"7"}"#, "claim `org` is not what issuer `app` requires"),
+    ] {
+        let token = gatekey(&["mint", "--alg", "HS256", "--secret", SECRET, "--claims", claims]).out;
+        let told = gatekey(&["explain", &policy, "--json", "--path", "/users/7", "--token", token.trim()]).out;
+        let steps = json(&told)["steps"].as_array().unwrap().clone();
+        assert!(steps.iter().any(|told| told == step), "{claims}: {steps:?}");
+    }
+}
+
 #[test]
 fn keygen_and_hash_agree() {
     let made = gatekey(&["keygen"]);

@@ -155,7 +155,10 @@ pub fn verify(
 
     let facts = Facts { captures: &captures, head: None };
     if let Some(condition) = issuer.require.iter().find(|condition| !condition.holds(&claims, &facts)) {
-        trace.step(|| format!("claim `{}` is not what issuer `{}` requires", condition.name, issuer.name));
+        trace.step(|| match condition.is_number_for_text(&claims) {
+            true => format!("claim `{}` is a number, and issuer `{}` requires a text", condition.name, issuer.name),
+            false => format!("claim `{}` is not what issuer `{}` requires", condition.name, issuer.name),
+        });
         return Err(Reason::ClaimMismatch.into());
     }
     let (times, binding) = (registered.times, registered.binding);
