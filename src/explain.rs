@@ -1,5 +1,7 @@
 //! Explains one decision in full: what was read, which route matched, what was checked, what would change.
 
+use std::borrow::Cow;
+
 use crate::cache::{Cache, CacheSize};
 use crate::decision::{Verdict, Wish};
 use crate::edit::Edits;
@@ -43,7 +45,7 @@ pub struct Explanation {
     pub removed: Vec<String>,
     /// What was done, in order.
     pub steps: Vec<String>,
-    /// The answer to the caller, if refused.
+    /// The answer to the caller, if the filter gives one.
     pub reply: Option<Reply>,
     /// The edits, if it passes.
     pub edits: Edits,
@@ -161,8 +163,22 @@ impl Explanation {
         members.push(("set".into(), Json::Object(set.collect())));
         members.push(("removed".into(), list(&self.removed)));
         members.push(("steps".into(), list(&self.steps)));
+        members.extend(self.reply.as_ref().map(|reply| ("answer".into(), answer(reply))));
         Json::Object(members)
     }
+}
+
+/// What the caller gets to see. Headers are pairs, as in requests: there may be several challenges.
+fn answer(reply: &Reply) -> Json<'static> {
+    let text = |text: &str| Json::Str(String::from(text).into());
+    let pair = |(name, value): &(Cow<'static, str>, String)| Json::Array(vec![text(name), text(value)]);
+    let mut members = vec![
+        ("status".into(), Json::Int(i128::from(reply.status))),
+        ("headers".into(), Json::Array(reply.headers.iter().map(pair).collect())),
+        ("body".into(), text(&reply.shown())),
+    ];
+    members.extend(reply.grpc_status.map(|status| ("grpc_status".into(), Json::Int(i128::from(status)))));
+    Json::Object(members)
 }
 
 /// The names of the request's own headers that are removed or overwritten, `:path` for a changed query.

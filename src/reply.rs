@@ -154,6 +154,18 @@ impl Reply {
         reply
     }
 
+    /// The body as others than the caller may see it: without the token that it gives.
+    pub fn shown(&self) -> Cow<'_, str> {
+        const BEFORE: &str = "\"access_token\":\"";
+        match self.body.split_once(BEFORE) {
+            Some((start, rest)) => {
+                let (_, end) = rest.split_once('"').unwrap_or_default();
+                Cow::Owned(format!("{start}{BEFORE}***\"{end}"))
+            }
+            None => Cow::Borrowed(&self.body),
+        }
+    }
+
     /// The answer of a token endpoint to a denial (RFC 6749 section 5.2).
     fn oauth(denial: &Denial, style: &DenyStyle) -> Self {
         let (error, status) = endpoint::error(denial.reason);

@@ -219,8 +219,18 @@ fn explain_takes_one_request() {
          \x20 route     routes[2]\n\
          \x20 steps     the path is read as `/x`\n\
          \x20           route `routes[2]` matches\n\
-         \x20           refused: credential_missing\n"
+         \x20           refused: credential_missing\n\
+         \x20 answer    content-type: application/problem+json\n\
+         \x20           cache-control: no-store\n\
+         \x20           www-authenticate: Bearer realm=\"gatekey\"\n\
+         \x20           www-authenticate: ApiKey realm=\"gatekey\"\n\
+         \x20           {\"type\":\"urn:gatekey:error:credential_missing\",\"title\":\"Credential missing\",\"status\":401,\"detail\":\"A credential is required\",\"code\":\"credential_missing\"}\n"
     );
+    let answer = json(&explain(&["--json", "--path", "/x", "--header", "content-type: application/grpc"]).out);
+    assert_eq!((&answer["answer"]["status"], &answer["answer"]["grpc_status"]), (&401.into(), &16.into()));
+    assert_eq!(answer["answer"]["headers"][2], json(r#"["www-authenticate", "Bearer realm=\"gatekey\""]"#));
+    assert_eq!(answer["answer"]["body"], "A credential is required");
+    assert!(json(&explain(&["--json", "--path", "/healthz"]).out).get("answer").is_none());
     let token = gatekey(&["mint", &file, "--env", &env, "--now", NOW, "--subject", "bob"]).out;
     let human = explain(&["--human", "--token", token.trim(), "--path", "/admin"]).out;
     assert!(human.starts_with("deny 403 role_missing\n  route     admin\n"), "{human}");
@@ -277,6 +287,26 @@ fn explain_tells_numbers_in_place_of_texts() {
         let told = gatekey(&["explain", &policy, "--json", "--path", "/users/7", "--token", token.trim()]).out;
         let steps = json(&told)["steps"].as_array().unwrap().clone();
         assert!(steps.iter().any(|told| told == step), "{claims}: {steps:?}");
+    }
+}
+
+/// An answer that gives a token is shown without it.
+#[test]
+fn explain_shows_no_token() {
+    let policy = format!(
+        "clients: {{ acme: {{ key: {{ plain: {KEY} }}, scopes: [read] }} }}\n\
+         token_endpoint:\n  path: /token\n  issuer: https://gateway.test\n  audience: orders\n\
+         \x20 sign: {{ secret: {{ value: {SECRET} }} }}\n"
+    );
+    let policy = file("gives.yaml", &policy);
+    let form = "content-type: application/x-www-form-urlencoded";
+    for format in ["--json", "--human"] {
+        let request = ["--method", "POST", "--path", "/token", "--key", KEY, "--header", form];
+        let body = ["--body", "grant_type=client_credentials", format];
+        let told = gatekey(&[&["explain", &policy], &request[..], &body[..]].concat());
+        let shown = told.out.replace('\\', "");
+        assert!(shown.contains(r#"{"access_token":"***","token_type":"Bearer""#), "{}{}", told.out, told.err);
+        assert!(shown.contains(r#""scope":"read"}"#) && !shown.contains("eyJ"), "{}", told.out);
     }
 }
 

@@ -14,6 +14,7 @@ use gatekey::list::lists::Lists;
 use gatekey::list::load;
 use gatekey::peer::{Known, read_address, read_digest};
 use gatekey::policy::Policy;
+use gatekey::reply::Reply;
 use gatekey::time::Time;
 
 use super::args::Args;
@@ -27,7 +28,7 @@ usage: gatekey explain FILE --requests LIST [--now TIME]
        gatekey explain FILE [--method GET] [--path /x] [--header 'Name: value']... [--token T] [--key K]
 
 Tells how a policy decides requests: the decision, its reason, the route, the identity, the headers that the service
-sees, and the steps that led there.
+sees, the steps that led there, and the answer to the caller.
 
   --requests LIST        a file, or - for stdin, with one request per line:
                          {\"id\",\"method\",\"path\",\"headers\":[[name,value],...]}
@@ -36,7 +37,8 @@ sees, and the steps that led there.
                          proxy's route names it, and \"introspected\":JSON, as an issuer answers that is asked, and
                          \"body\":TEXT. One JSON
                          object per line is printed, in order: {\"id\",\"decision\",\"status\",\"reason\",\"route\",\"identity\",\"set\",
-                         \"removed\",\"steps\"}, or {\"id\",\"error\"} for a line that is no request
+                         \"removed\",\"steps\"}, for a request that gatekey answers itself also
+                         \"answer\":{\"status\",\"headers\",\"body\"}, or {\"id\",\"error\"} for a line that is no request
   --method, --path, --header, --body
                          one request on the command line
   --token T, --key K     show a credential where the policy looks first
@@ -235,7 +237,16 @@ fn human(explanation: &Explanation, out: &mut dyn Write) -> Outcome {
     let set: Vec<String> = explanation.set.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     paragraph(out, "set", &set)?;
     paragraph(out, "removed", &explanation.removed)?;
-    paragraph(out, "steps", &explanation.steps)
+    paragraph(out, "steps", &explanation.steps)?;
+    paragraph(out, "answer", &explanation.reply.as_ref().map(answer).unwrap_or_default())
+}
+
+/// The lines of an answer: its headers, what a gRPC call gets in place of the status, and the body.
+fn answer(reply: &Reply) -> Vec<String> {
+    let mut lines: Vec<String> = reply.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    lines.extend(reply.grpc_status.map(|status| format!("grpc-status: {status}, in place of the HTTP status")));
+    lines.extend(reply.shown().lines().map(String::from));
+    lines
 }
 
 fn paragraph(out: &mut dyn Write, title: &str, lines: &[String]) -> Outcome {
