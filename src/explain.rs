@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use crate::cache::{Cache, CacheSize};
 use crate::decision::{Verdict, Wish};
+use crate::deny::Reason;
 use crate::edit::Edits;
 use crate::engine;
 use crate::head::Head;
 use crate::identity::Identity;
 use crate::issue::mint::Mint;
-use crate::jose::introspection;
+use crate::jose::introspection::{self, Outcome};
 use crate::jose::keyring::Keyring;
 use crate::jose::offload::NoOffload;
 use crate::json::Json;
@@ -106,8 +107,11 @@ pub fn explain_with(policy: &Policy, around: &Circumstances<'_>, head: &Head<'_>
     {
         let answer = Answer { status: Some(200), body: Some(body.to_vec()), ..Answer::default() };
         let outcome = introspection::settle(*issuer, asked, token, &answer, means.cache, now);
-        steps = vec![format!("issuer `{}` is asked about the token: {}", asked.name, outcome.word())];
-        decision = engine::decide(policy, head, now, &mut means, &mut steps);
+        let mut after = Vec::new();
+        decision = engine::decide(policy, head, now, &mut means, &mut after);
+        let says = says(outcome, decision.verdict.reason());
+        steps = vec![format!("issuer `{}` is asked about the token: {says}", asked.name)];
+        steps.append(&mut after);
     }
     let grpc = head.first("content-type").is_some_and(is_grpc);
     let asked = Asked { id: head.first("x-request-id"), grpc, head: Some(head) };
@@ -165,6 +169,15 @@ impl Explanation {
         members.push(("steps".into(), list(&self.steps)));
         members.extend(self.reply.as_ref().map(|reply| ("answer".into(), answer(reply))));
         Json::Object(members)
+    }
+}
+
+/// What an issuer's answer comes to: a token that it calls active may be meant for others, or be of another kind.
+fn says(outcome: Outcome, reason: Option<Reason>) -> &'static str {
+    match outcome {
+        Outcome::Inactive if reason != Some(Reason::TokenInactive) => "active, but not for us",
+        Outcome::Document => outcome.sentence(),
+        outcome => outcome.word(),
     }
 }
 

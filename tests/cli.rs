@@ -310,6 +310,27 @@ fn explain_shows_no_token() {
     }
 }
 
+/// A token that its issuer calls active may be meant for others.
+#[test]
+fn explain_tells_what_an_issuer_says() {
+    let policy = format!(
+        "issuers: {{ corp: {{ audience: orders, introspect: {{ uri: \"https://id.test/i\", cluster: idp, \
+         client: {{ id: gateway, secret: {{ value: {SECRET} }} }} }} }} }}\n"
+    );
+    let policy = file("introspect.yaml", &policy);
+    for (answer, says, reason) in [
+        (r#"{"active":true,"aud":"orders"}"#, "active", None),
+        (r#"{"active":true,"aud":"invoices"}"#, "active, but not for us", Some("audience_mismatch")),
+        (r#"{"active":false}"#, "inactive", Some("token_inactive")),
+        (r#"{"active":"true"}"#, "the answer is not what RFC 7662 says, or too long", Some("issuer_unavailable")),
+        ("<html>", "the answer is not what RFC 7662 says, or too long", Some("issuer_unavailable")),
+    ] {
+        let told = json(&gatekey(&["explain", &policy, "--json", "--token", "opaque", "--introspected", answer]).out);
+        assert_eq!(told["steps"][0], format!("issuer `corp` is asked about the token: {says}"), "{answer}");
+        assert_eq!(told["reason"].as_str(), reason, "{answer}");
+    }
+}
+
 #[test]
 fn keygen_and_hash_agree() {
     let made = gatekey(&["keygen"]);
