@@ -86,6 +86,12 @@ fn check_tells_and_counts() {
     assert!(ok.out.starts_with("ok: policy ") && ok.out.ends_with(", 1 issuer, 1 client, 3 routes\n"), "{}", ok.out);
     assert_eq!(ok.out.len(), "ok: policy 0123456789abcdef, 1 issuer, 1 client, 3 routes\n".len());
 
+    let hash = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+    let users =
+        format!("users: {{ a: {hash}, b: {hash} }}\nallow: users\npolicies: {{ p: {{ routes: [{{ allow: a }}] }} }}\n");
+    let counted = gatekey_with(&["check", "-"], &users);
+    assert!(counted.out.ends_with(", 0 issuers, 0 clients, 2 users, 1 route, 1 policy by name\n"), "{}", counted.out);
+
     let made_up = gatekey(&["check", "--allow-missing-env", &good]);
     assert_eq!((made_up.code, made_up.out), (0, ok.out.clone()));
     assert_eq!(made_up.err, "warning: JWT_SECRET is not set, a stand-in is used\n");

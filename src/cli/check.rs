@@ -33,15 +33,18 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
         Some(Json::Object(members)) => members.len(),
         _ => 0,
     };
-    let routes = loaded.policy.routes().len();
-    writeln!(
-        out,
-        "ok: policy {}, {}, {}, {}",
-        loaded.policy.digest(),
-        counted(count("issuers"), "issuer"),
-        counted(count("clients"), "client"),
-        counted(routes, "route"),
-    )?;
+    let policy = &loaded.policy;
+    let (named, users) = (policy.all().skip(1).count(), policy.users().iter().count());
+    let routes = policy.all().map(|policy| policy.routes().len()).sum();
+    let mut parts = vec![counted(count("issuers"), "issuer"), counted(count("clients"), "client")];
+    parts.extend((users > 0).then(|| counted(users, "user")));
+    parts.push(counted(routes, "route"));
+    match named {
+        0 => {}
+        1 => parts.push(String::from("1 policy by name")),
+        _ => parts.push(format!("{named} policies by name")),
+    }
+    writeln!(out, "ok: policy {}, {}", policy.digest(), parts.join(", "))?;
     Ok(())
 }
 
