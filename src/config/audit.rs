@@ -1,10 +1,11 @@
 //! The section `audit`: which decisions are written down.
 
 use super::fields::AUDIT;
-use super::node::Node;
+use super::node::{Fields, Node};
 use super::value::{one_of, whole_numbers};
 use crate::audit::Audit;
 use crate::json::Json;
+use crate::policy::{Mode, Policy};
 
 /// The kinds of decision.
 const KINDS: [(&str, usize); 4] = [("allow", 0), ("deny", 1), ("report", 2), ("serve", 3)];
@@ -34,3 +35,22 @@ pub(super) fn read(node: &Node<'_>) -> Option<Audit> {
     }
     Some(Audit { allow, deny, report, serve, one_of: every })
 }
+
+/// Warns about one of the policies, whose own sections these are, if it writes down no refusal though it means to. `main`
+/// holds all of them.
+pub(super) fn warn(sections: &Fields<'_>, policy: &Policy, main: &Policy) {
+    let list = sections.get("audit").and_then(|node| node.open_fields()).and_then(|fields| fields.get("decisions"));
+    let (Some(list), Some(audit)) = (list, &policy.audit) else {
+        return;
+    };
+    let reports = |policy: &Policy| policy.mode == Mode::Report;
+    if audit.report && !audit.deny && !main.all().any(reports) {
+        list.warn("no refusal is written down: what is refused is `deny`, since no policy only reports", Some(BOTH));
+    }
+    if audit.deny && !audit.report && main.all().all(reports) {
+        list.warn("no refusal is written down: where policies only report it is `report`, not `deny`", Some(BOTH));
+    }
+}
+
+/// What writes refusals down in either mode.
+const BOTH: &str = "write both, or leave `decisions` out";

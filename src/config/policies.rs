@@ -50,13 +50,19 @@ pub(super) fn read(top: &Fields<'_>, shared: &Shared<'_>) -> Policy {
         main.named = named(&node, top, shared);
     }
     share_strip(&mut main);
-    browsers::warn(top, &main, &main);
+    warn(top, &main, &main);
     for (name, node) in allow::entries_of(top.get("policies").as_ref()) {
         if let (Some(own), Some(policy)) = (node.open_fields(), main.named.get(name)) {
-            browsers::warn(&own, policy, &main);
+            warn(&own, policy, &main);
         }
     }
     main
+}
+
+/// Warns of what can be seen only where all policies are known. The sections are those that a policy has itself.
+fn warn(sections: &Fields<'_>, policy: &Policy, main: &Policy) {
+    audit::warn(sections, policy, main);
+    browsers::warn(sections, policy, main);
 }
 
 fn named(node: &Node<'_>, top: &Fields<'_>, shared: &Shared<'_>) -> BTreeMap<String, Policy> {
