@@ -772,7 +772,10 @@ fn explain_decides_with_lists() {
     assert_eq!(explain(&other, &[&clients, &revoked]), "key_revoked");
     assert_eq!(explain("gk_test_demo_key_0009", &[&clients, &revoked]), "key_invalid");
     let wrong = gatekey(&["explain", &policy, "--list", "nobody=x"]);
-    assert!(wrong.code == 1 && wrong.err.contains("fetches no list nobody"), "{}", wrong.err);
+    assert!(wrong.code == 1 && wrong.err.contains("no list nobody; it fetches revoked, clients\n"), "{}", wrong.err);
     let wrong = gatekey(&["explain", &policy, "--list", &revoked.replace("revoked=", "clients=")]);
     assert!(wrong.code == 1 && wrong.err.contains("line 1 does not begin with"), "{}", wrong.err);
+    let json = format!("revoked={}", file("revoked.json", r#"{"client":["globex"]}"#));
+    let wrong = gatekey(&["explain", &policy, "--list", &json]);
+    assert!(wrong.code == 1 && wrong.err.contains("the document is JSON: only a revocation list"), "{}", wrong.err);
 }

@@ -127,7 +127,9 @@ fn lists(policy: &Policy, args: &Args, now: Time) -> Result<Lists, Failure> {
             pair.split_once('=').ok_or_else(|| Failure::Usage(String::from("write --list NAME=FILE")))?;
         let found = policy.lists().iter().enumerate().find(|(_, source)| source.name == name);
         let Some((index, source)) = found else {
-            return Err(Failure::Input(format!("gatekey: the policy fetches no list {name}\n")));
+            let names: Vec<&str> = policy.lists().iter().map(|source| source.name.as_str()).collect();
+            let names = if names.is_empty() { String::from("none") } else { names.join(", ") };
+            return Err(Failure::Input(format!("gatekey: the policy fetches no list {name}; it fetches {names}\n")));
         };
         let list = load::read(source.content, 0, &list::read(file)?)
             .map_err(|flaw| Failure::Input(format!("gatekey: {file}: {flaw}\n")))?;

@@ -55,6 +55,7 @@ pub(super) fn claim_map(node: &Node<'_>, captures: Captures<'_>) -> Vec<ClaimCon
                 node.error_cure("says nothing", "name a value");
                 Vec::new()
             }
+            Json::Object(_) if unquoted(node) => Vec::new(),
             Json::Object(members) if !members.is_empty() => tests(node, captures),
             _ => vec![Test::OneOf(list(node, captures))],
         };
@@ -87,7 +88,13 @@ fn tests(node: &Node<'_>, captures: Captures<'_>) -> Vec<Test> {
     .collect();
     if let Some((exists, at)) = exists {
         if exists == Test::Exists(false) && !tests.is_empty() {
-            at.error_cure("a claim that is not there is nothing else either", "keep one");
+            let cure = match captures {
+                Captures::Route(_) => {
+                    "keep one, or write two groups under `either`: one where it is not there, one for the rest"
+                }
+                Captures::Issuer(_) => "keep one",
+            };
+            at.error_cure("a claim that is not there is nothing else either", cure);
         } else if exists == Test::Exists(true) && !tests.is_empty() {
             at.warn("goes without saying: what else is asked is not so of a claim that is not there", None);
         }
@@ -184,10 +191,30 @@ fn expected(node: &Node<'_>, captures: Captures<'_>) -> Option<Expected> {
             Some(Expected::Value(whole_numbers(node.value().clone()).into_owned()))
         }
         _ => {
-            node.expected("text, a number, true or false");
+            if !unquoted(node) {
+                node.expected("text, a number, true or false");
+            }
             None
         }
     }
+}
+
+/// Tells of `{path.id}` without quotes, which YAML takes for an object.
+fn unquoted(node: &Node<'_>) -> bool {
+    let Json::Object(members) = node.value() else {
+        return false;
+    };
+    let field = match members.as_slice() {
+        [(name, Json::Null)] => {
+            ["path.", "host.", "header.", "issuer."].iter().any(|part| name.starts_with(part)).then_some(name)
+        }
+        _ => None,
+    };
+    if let Some(name) = field {
+        let cure = format!("write it in quotes: {}", quote(&format!("{{{name}}}")));
+        node.error_cure("is an object, which is what braces without quotes are in YAML", cure);
+    }
+    field.is_some()
 }
 
 fn template(node: &Node<'_>, text: &str, captures: Captures<'_>) -> Option<Expected> {

@@ -1,5 +1,6 @@
 //! The section `users`: who calls with a name and a password. No message of this file quotes a password or its hash.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::clients::profile;
@@ -30,6 +31,11 @@ pub(super) fn names(section: Option<&Node<'_>>) -> Vec<String> {
 pub(super) fn read(node: &Node<'_>) -> Users {
     let users = match node.value() {
         Json::Str(text) => htpasswd(node, text),
+        Json::Object(members) if is_variable(members) => {
+            let cure = "write name: hash for each, or the text of an htpasswd file";
+            node.error_cure("users are not read from a variable", cure);
+            Vec::new()
+        }
         _ => node.entries().into_iter().filter_map(|(name, node)| read_one(name, &node)).collect(),
     };
     let weak: Vec<&User> = users.iter().filter(|user| matches!(user.stored, Stored::Sha1(_))).collect();
@@ -52,6 +58,11 @@ pub(super) fn read(node: &Node<'_>) -> Users {
         );
     }
     Users::new(users)
+}
+
+/// Whether this is `{ env: NAME }`, as secrets are written; a user may be called `env`, with a hash.
+fn is_variable(members: &[(Cow<'_, str>, Json<'_>)]) -> bool {
+    matches!(members, [(name, Json::Str(value))] if name == "env" && Stored::parse(value).is_err())
 }
 
 fn read_one(name: &str, node: &Node<'_>) -> Option<User> {

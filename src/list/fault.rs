@@ -16,6 +16,8 @@ pub struct Flaw {
 pub enum Fault {
     /// It does not begin with the line that says what it is.
     Head,
+    /// It is JSON, which is read in another way.
+    Braces,
     /// It is not UTF-8.
     Encoding,
     /// A line is too long.
@@ -59,6 +61,7 @@ impl Fault {
             Fault::Head => {
                 "does not begin with `gatekey-revoked 1` or `gatekey-clients 1`, whichever it should be, and the number of entries"
             }
+            Fault::Braces => "is JSON: only a revocation list may be, and the policy says so with `format: json`",
             Fault::Encoding => "is not UTF-8",
             Fault::Long => "is too long",
             Fault::Words => "has a control character, a space too many, or quotes that do not close",

@@ -51,6 +51,9 @@ impl<B: Body> Reader<B> {
     /// # Errors
     /// What is wrong with the first line that is.
     pub(super) fn feed(&mut self, mut text: &[u8]) -> Result<(), Flaw> {
+        if self.line == 0 && self.open.is_empty() && text.starts_with(b"{") {
+            return Err(Flaw { line: 0, fault: Fault::Braces });
+        }
         while let Some(at) = text.iter().position(|b| *b == b'\n') {
             let (end, rest) = (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default());
             if self.open.is_empty() {
@@ -180,6 +183,8 @@ mod tests {
             (b"gatekey-test 1 1000001\n", 1, Fault::Many),
             (b"gatekey-test 1 0", 0, Fault::Unended),
             (b"<html>\n", 1, Fault::Head),
+            (b"{\"jti\":[]}", 0, Fault::Braces),
+            (b"gatekey-test 1 1\n{\n", 2, Fault::Count),
             (b"gatekey-test 1 1\n\n", 2, Fault::Words),
             (b"gatekey-test 1 1\na \xff\n", 2, Fault::Encoding),
             (b"gatekey-test 1 1\na 1\r\n", 2, Fault::Words),
