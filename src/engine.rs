@@ -373,7 +373,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
     fn verify_key(&mut self, key: &[u8]) -> Result<Identity<'a>, Reason> {
         let digest = key::shown(key).ok_or(Reason::KeyInvalid)?;
         let (identity, bound) = match self.policy.clients.find(&digest, self.now)? {
-            Some((index, client)) => (Identity::from_key(index, client), Some(client)),
+            Some((index, client, expires)) => (Identity::from_key(index, client, expires), Some(client)),
             None => (self.find_stored(&digest)?, None),
         };
         self.trace.step(|| format!("the key is one of client `{}`", identity.name()));
@@ -395,7 +395,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             return Err(Reason::KeyInvalid);
         }
         key::in_time(found.not_before, found.expires, self.now)?;
-        Ok(Identity::from_store(found.name, found.grants))
+        Ok(Identity::from_store(found.name, found.grants, found.expires))
     }
 
     /// Makes sure that no revocation list names somebody: neither the policy's own nor one that is fetched. One that

@@ -18,9 +18,9 @@ pub struct Identity<'a> {
 
 enum Source<'a> {
     Token { issuer: &'a Issuer, token: Rc<Token> },
-    Key { index: usize, client: &'a Client },
+    Key { index: usize, client: &'a Client, expires: Option<Time> },
     Password { index: usize, user: &'a User },
-    Stored { name: String, grants: Rc<Grants> },
+    Stored { name: String, grants: Rc<Grants>, expires: Option<Time> },
 }
 
 impl<'a> Identity<'a> {
@@ -29,9 +29,9 @@ impl<'a> Identity<'a> {
         Self { source: Source::Token { issuer, token } }
     }
 
-    /// The bearer of a client's key.
-    pub fn from_key(index: usize, client: &'a Client) -> Self {
-        Self { source: Source::Key { index, client } }
+    /// The bearer of a client's key, which may end.
+    pub fn from_key(index: usize, client: &'a Client, expires: Option<Time>) -> Self {
+        Self { source: Source::Key { index, client, expires } }
     }
 
     /// The user whose password was shown.
@@ -40,8 +40,8 @@ impl<'a> Identity<'a> {
     }
 
     /// The bearer of a key of the store, of the client with this name.
-    pub fn from_store(name: &str, grants: &Rc<Grants>) -> Self {
-        Self { source: Source::Stored { name: String::from(name), grants: Rc::clone(grants) } }
+    pub fn from_store(name: &str, grants: &Rc<Grants>, expires: Option<Time>) -> Self {
+        Self { source: Source::Stored { name: String::from(name), grants: Rc::clone(grants), expires } }
     }
 
     /// `jwt`, `opaque` for a token that its issuer was asked about, `key`, or `basic`.
@@ -152,11 +152,12 @@ impl<'a> Identity<'a> {
         }
     }
 
-    /// When the token ends, leeway left out.
+    /// When what was shown ends, the leeway of tokens left out.
     pub fn expires(&self) -> Option<Time> {
         match &self.source {
             Source::Token { token, .. } => token.expires(),
-            Source::Key { .. } | Source::Stored { .. } | Source::Password { .. } => None,
+            Source::Key { expires, .. } | Source::Stored { expires, .. } => *expires,
+            Source::Password { .. } => None,
         }
     }
 

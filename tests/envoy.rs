@@ -509,3 +509,31 @@ fn the_audit_line_is_json_in_the_log() {
     assert!(!log.contains(KEY) && !log.contains("of_nobody") && !log.contains("key=secret"));
     healthy(&envoy);
 }
+
+/// Whoever shows a key that ends soon is told, by a header that Envoy makes of filter state.
+#[test]
+fn keys_that_end_soon_are_told() {
+    let Some(bench) = Bench::new() else { return };
+    let now = now_seconds();
+    let end = |days: u64| time_text(now + days * 86_400);
+    let mut policy = small_policy();
+    policy["clients"]["acme"] = json!({ "keys": [
+        { "plain": KEY, "expires": end(13) },
+        { "plain": "gk_live_that_lasts_longer", "expires": end(15) },
+        { "plain": "gk_live_that_lasts_for_ever" },
+    ] });
+    let envoy = bench.start_one(policy);
+    let told = |key: &str| {
+        let answer =
+            get(envoy.listener("main"), "/x", &[("authorization", &format!("Bearer {key}"))]).expect("an answer");
+        assert_eq!(answer.status, 200);
+        answer.header("x-key-expires")
+    };
+    assert_eq!(told(KEY), Some(end(13)));
+    assert_eq!((told("gk_live_that_lasts_longer"), told("gk_live_that_lasts_for_ever")), (None, None));
+    healthy(&envoy);
+}
+
+fn time_text(seconds: u64) -> String {
+    gatekey::time::Time::from_seconds(i64::try_from(seconds).expect("a time in this era")).to_string()
+}

@@ -80,6 +80,9 @@ pub struct KeyRecord {
     pub expires: Option<Time>,
 }
 
+/// The index of a client, the client, and when the key that was shown ends.
+pub type Held<'c> = (usize, &'c Client, Option<Time>);
+
 /// All clients of a policy, found by key.
 #[derive(Debug, Default)]
 pub struct Clients {
@@ -105,11 +108,11 @@ impl Clients {
         self.list.iter()
     }
 
-    /// The client that a key belongs to, and its index; `None` if nobody has it.
+    /// The index of the client that a key belongs to, the client, and when the key ends; `None` if nobody has it.
     ///
     /// # Errors
     /// As [`in_time`].
-    pub fn find(&self, digest: &KeyDigest, now: Time) -> Result<Option<(usize, &Client)>, Reason> {
+    pub fn find(&self, digest: &KeyDigest, now: Time) -> Result<Option<Held<'_>>, Reason> {
         // The search compares digests, which tell a guesser nothing about keys; the last word is constant in time.
         let found = self.keys.get_key_value(digest).filter(|(known, _)| bool::from(known.as_slice().ct_eq(digest)));
         let Some((_, record)) = found else {
@@ -117,7 +120,7 @@ impl Clients {
         };
         in_time(record.not_before, record.expires, now)?;
         let client = self.list.get(record.client).ok_or(Reason::Internal)?;
-        Ok(Some((record.client, client)))
+        Ok(Some((record.client, client, record.expires)))
     }
 
     /// Whether a client has this name.

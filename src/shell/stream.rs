@@ -10,16 +10,20 @@ use super::peer::HostPeer;
 use super::plugin::Plugin;
 use super::vm::Action;
 use crate::audit;
-use crate::credential::Kinds;
+use crate::credential::{Kind, Kinds};
 use crate::decision::{Decision, Denial, Shape, Verdict, Wish};
 use crate::deny::{DenyStyle, Reason};
 use crate::edit::Edits;
 use crate::head::{Head, parse_map};
+use crate::identity::Identity;
 use crate::jwks::record::Want;
 use crate::policy::Policy;
 use crate::reply::{Asked, Reply, is_grpc};
 use crate::time::Time;
 use crate::upstream::{HeaderValue, Source};
+
+/// How long before a key ends it is told that it does, in milliseconds.
+const NOTICE: i64 = 14 * 86_400_000;
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,7 +180,7 @@ impl Plugin {
         if let Ok(mut metrics) = self.metrics.try_borrow_mut() {
             metrics.decided(decision);
         }
-        self.publish(decision);
+        self.publish(decision, now);
         self.write_down(decision, head, now);
         match &decision.verdict {
             Verdict::Allow => {
@@ -234,7 +238,7 @@ impl Plugin {
     }
 
     /// Tells other filters and logs who the caller is and how the decision went.
-    fn publish(&self, decision: &Decision<'_>) {
+    fn publish(&self, decision: &Decision<'_>, now: Time) {
         let Some(prefix) = decision.policy.publish() else {
             return;
         };
@@ -245,6 +249,10 @@ impl Plugin {
         }
         if let Some(route) = decision.route {
             tell("route", &route.label);
+        }
+        let keys = decision.identities.iter().filter(|identity| identity.kind() == Kind::Key);
+        if let Some(expires) = keys.filter_map(Identity::expires).min().filter(|end| *end < now.plus(NOTICE)) {
+            tell("key_expires", &expires.to_string());
         }
         for (field, source) in [
             ("method", Source::Method),

@@ -186,7 +186,10 @@ fn listener(setup: &Setup, folder: &Path, index: usize, (name, policy): &(String
                         } },
                     },
                 }],
-                "route_config": { "virtual_hosts": virtual_hosts(policy) },
+                "route_config": {
+                    "virtual_hosts": virtual_hosts(policy),
+                    "response_headers_to_add": [{ "header": { "key": "x-key-expires", "value": state("key_expires") } }],
+                },
                 "http_filters": [
                     {
                         "name": "gatekey",
