@@ -3,17 +3,19 @@
 
 mod support;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use support::bootstrap::HELD;
 use support::echo::Echo;
 use support::envoy::{AfterTrap, Envoy, Launch, Setup, available};
 use support::http::{Client, Response, get};
-use support::keys::text;
+use support::keys::{self, text};
 use support::service::{Service, pyjwt};
 use support::{now_seconds, say};
 
@@ -237,5 +239,47 @@ fn forms_come_in_pieces_and_hosts_that_hold_them_back_are_told_apart() {
     assert!((9..=17).contains(&(now_seconds() - start)));
     assert!(envoy.log().contains("allow_on_headers_stop_iteration"));
     assert_eq!(echo.take().len(), 0, "no form reaches a service");
+    assert_eq!(envoy.crashes(), Vec::<String>::new());
+}
+
+/// The sample of `envoy/`, whole but for ports and the hash of the key.
+#[test]
+fn the_sample_gives_tokens_that_its_service_takes() {
+    let Some((launch, module)) = available() else { return };
+    let _turn = turn();
+    let echo = Echo::start();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/tokens.yaml");
+    let mut text = std::fs::read_to_string(sample).expect("the sample");
+    // The listeners ask each other, so their ports must be known beforehand.
+    let free =
+        || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+    let (gateway, service) = (free(), free());
+    for (port, to) in [(10000, gateway), (10001, service), (9901, 0), (8080, echo.address.port())] {
+        let old = format!("port_value: {port} }}");
+        assert!(text.contains(&old), "{old}");
+        text = text.replace(&old, &format!("port_value: {to} }}"));
+    }
+    text = text.replace("address: 0.0.0.0,", "address: 127.0.0.1,");
+    let digest: String = Sha256::digest(KEY).iter().map(|octet| format!("{octet:02x}")).collect();
+    let at = text.find("key: sha256:").expect("a key") + "key: sha256:".len();
+    text.replace_range(at..at + 64, &digest);
+    let module = std::fs::read(module).expect("the module");
+    let signing = keys::text("ed25519.pem");
+    let envoy =
+        Envoy::start_with(&launch, &module, &text, &[("SIGNING_KEY", &signing)]).unwrap_or_else(|why| panic!("{why}"));
+    let (gate, door) = (envoy.listener("gateway"), envoy.listener("service"));
+    let answer = post(gate, KEY, "grant_type=client_credentials&audience=orders");
+    let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
+    let token = body["access_token"].as_str().expect("a token");
+    let end = Instant::now() + Duration::from_secs(5);
+    while show(door, token).status == 503 && Instant::now() < end {
+        sleep(Duration::from_millis(50));
+    }
+    assert_eq!(show(door, token).status, 200);
+    assert_eq!(show(door, KEY).status, 401);
+    let through = get(gate, "/orders/7", &[("x-api-key", KEY)]).expect("an answer");
+    assert_eq!(through.status, 200, "{through:?}");
+    let seen = echo.take().pop().expect("the service got it");
+    assert!(seen.headers.iter().any(|(name, value)| name == "x-client" && value == b"billing"), "{seen:?}");
     assert_eq!(envoy.crashes(), Vec::<String>::new());
 }

@@ -68,6 +68,7 @@ fn http_filter(filter: Filter, module: &Path) -> Option<Value> {
         Filter::Empty => Some(gatekey(filter, &policies::empty(), module)),
         Filter::Token(alg) => Some(gatekey(filter, &policies::token(alg), module)),
         Filter::Key => Some(gatekey(filter, &policies::key(), module)),
+        Filter::Exchange => Some(gatekey(filter, &policies::exchange(), module)),
         Filter::Production => Some(gatekey(filter, &policies::production(), module)),
         Filter::NativeToken(alg) => native("envoy.filters.http.jwt_authn", policies::native_token(alg, false)),
         Filter::NativeTokenCached(alg) => native("envoy.filters.http.jwt_authn", policies::native_token(alg, true)),

@@ -32,6 +32,22 @@ pub fn key() -> Value {
     })
 }
 
+/// The same, with a token for the service in place of the key: signed with Ed25519, and kept for each client while most of
+/// its hour is left.
+pub fn exchange() -> Value {
+    let mut policy = key();
+    // The example of RFC 8037 appendix A.1.
+    let signer = json!({ "kty": "OKP", "crv": "Ed25519", "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A" });
+    policy["upstream"]["token"] = json!({
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "ttl": "1h",
+        "sign": { "private_key": { "value": signer.to_string() } },
+        "claims": { "tenant": "claims.tenant", "roles": "roles" },
+    });
+    policy
+}
+
 /// What a service in production would have: tokens or keys, routes, roles, scopes, captures, revocation,
 /// identity headers, and filter state for the access log.
 pub fn production() -> Value {

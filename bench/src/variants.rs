@@ -17,6 +17,8 @@ pub enum Filter {
     Token(Alg),
     /// gatekey with API keys.
     Key,
+    /// gatekey with API keys that become tokens for the service.
+    Exchange,
     /// gatekey with everything.
     Production,
     /// `jwt_authn`.
@@ -48,6 +50,7 @@ impl Filter {
             Filter::Empty => "empty".into(),
             Filter::Token(alg) => of("token", alg),
             Filter::Key => "key".into(),
+            Filter::Exchange => "exchange".into(),
             Filter::Production => "production".into(),
             Filter::NativeToken(alg) => of("native_token", alg),
             Filter::NativeTokenCached(alg) => of("native_token_cached", alg),
@@ -57,7 +60,7 @@ impl Filter {
 
     /// Whether gatekey runs in it.
     pub const fn is_ours(self) -> bool {
-        matches!(self, Filter::Empty | Filter::Token(_) | Filter::Key | Filter::Production)
+        matches!(self, Filter::Empty | Filter::Token(_) | Filter::Key | Filter::Exchange | Filter::Production)
     }
 }
 
@@ -236,6 +239,13 @@ pub const VARIANTS: &[Variant] = &[
     ),
     row("jwt_authn EdDSA, forged", Filter::NativeToken(Alg::EdDsa), Shown::Forged, 401, "jwt_authn.denied"),
     row("gatekey API key", Filter::Key, Shown::Key, 200, "result=allow.reason=none.credential=key"),
+    row(
+        "gatekey API key, exchanged for a token",
+        Filter::Exchange,
+        Shown::Key,
+        200,
+        "result=allow.reason=none.credential=key",
+    ),
     row("api_key_auth", Filter::NativeKey, Shown::Key, 200, "api_key_auth.allowed"),
     row(
         "gatekey API key, unknown",
