@@ -3,6 +3,7 @@
 //! An invariant is checked against a second, naive reading of the input that uses nothing of the crate.
 #![allow(dead_code, unreachable_pub)] // Every user takes a part of this.
 
+pub mod bodies;
 pub mod compact;
 pub mod config;
 pub mod credential;
@@ -20,7 +21,8 @@ pub mod script;
 pub type Check = fn(&[u8]);
 
 /// Every fuzz target by name; its corpus is `fuzz/corpus/NAME`.
-pub const TARGETS: [(&str, Check); 9] = [
+pub const TARGETS: [(&str, Check); 10] = [
+    ("bodies", bodies::bodies),
     ("compact", compact::check),
     ("config", config::check),
     ("credential", credential::check),
