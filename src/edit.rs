@@ -84,13 +84,7 @@ impl Edits {
                 Location::Bearer if head.values("authorization").any(bearer::is_bearer) => {
                     self.remove.push(b"authorization".to_vec());
                 }
-                Location::Header(name) if !head.complete => {
-                    self.remove.extend(spellings_of(name).map(String::into_bytes));
-                }
-                Location::Header(name) => {
-                    let spelled = head.pairs.iter().map(|(spelled, _)| *spelled).filter(|n| is_spelling(n, name));
-                    self.remove.extend(spelled.map(<[u8]>::to_vec));
-                }
+                Location::Header(name) => self.hide_header(name, head),
                 Location::Cookie(name) => self.hide_cookie(name, head),
                 Location::Query(name) => self.hide_parameter(name, head),
                 Location::Bearer => {}
@@ -99,15 +93,19 @@ impl Edits {
     }
 
     /// Removes whatever could be a key for a provider, wherever one takes it.
-    pub fn hide_provider_keys(&mut self, head: &Head<'_>) {
-        for name in KEY_HEADERS {
+    pub fn hide_provider_keys(&mut self, own: &str, head: &Head<'_>) {
+        KEY_HEADERS.iter().chain([&own]).for_each(|name| self.hide_header(name, head));
+        self.hide_parameter(KEY_PARAMETER, head);
+    }
+
+    /// Removes a header in every spelling.
+    pub fn hide_header(&mut self, name: &str, head: &Head<'_>) {
+        if head.complete {
             let spelled = head.pairs.iter().map(|(spelled, _)| *spelled).filter(|n| is_spelling(n, name));
             self.remove.extend(spelled.map(<[u8]>::to_vec));
-            if !head.complete {
-                self.remove.extend(spellings_of(name).map(String::into_bytes));
-            }
+        } else {
+            self.remove.extend(spellings_of(name).map(String::into_bytes));
         }
-        self.hide_parameter(KEY_PARAMETER, head);
     }
 
     /// Removes user and password.

@@ -11,16 +11,17 @@ use std::rc::Rc;
 use crate::cidr::any_contains;
 use crate::condition::Facts;
 use crate::conditions::Unmet;
-use crate::credential::Kinds;
 use crate::credential::basic::Pair;
 use crate::credential::key::{self, Client, KeyDigest};
 use crate::credential::read::{self, Found};
+use crate::credential::{Kinds, Read};
 use crate::decision::{Decision, Denial, Question, Shape, Trace, Verdict, Wish};
 use crate::deny::Reason;
 use crate::edit::Edits;
 use crate::forwarded;
 use crate::head::Head;
 use crate::identity::Identity;
+use crate::issue::exchange::Exchange;
 use crate::jose;
 use crate::list::lists::Standing;
 use crate::list::revoked::RevokedList;
@@ -189,7 +190,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         captures: &[(&str, Cow<'_, str>)],
     ) -> Result<Vec<Identity<'a>>, Reason> {
         self.expect_body();
-        let found = read::read(&self.policy.read, wanted.wants(), self.head)?;
+        let found = read::read(self.places(), wanted.wants(), self.head)?;
         self.shown =
             Kinds { token: found.token.is_some(), key: found.key.is_some(), password: found.password.is_some() };
         if self.shown.is_empty() {
@@ -425,12 +426,20 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         if missing { Err(Reason::ListUnavailable) } else { Ok(()) }
     }
 
+    /// Where credentials stand in this request.
+    fn places(&self) -> &'a Read {
+        self.provider().map_or(&self.policy.read, |provider| &provider.read)
+    }
+
     fn hide_credentials(&mut self) {
         if self.policy.hides_credentials() {
             if !self.policy.users.is_empty() {
                 self.edits.hide_password(self.head);
             }
-            self.edits.hide_credentials(&self.policy.read, self.head);
+            if self.policy.upstream.token.as_ref().is_some_and(Exchange::takes_authorization) {
+                self.edits.hide_header("authorization", self.head);
+            }
+            self.edits.hide_credentials(self.places(), self.head);
         }
     }
 }

@@ -134,6 +134,7 @@ impl Policy {
         let all = || self.all();
         all().any(|policy| policy.owns(name) || policy.upstream.compared.covers(name))
             || (all().any(Self::hides_credentials) && (self.read.locations().any(is_credential) || is_password()))
+            || self.providers.iter().any(|provider| provider.takes(name))
     }
 
     /// Whether headers are removed by the beginning of their names, which a host must list them for.
@@ -234,7 +235,8 @@ impl Policy {
     /// that cannot list headers. Cookie and Authorization are there only if a credential is read from them.
     pub fn wanted_headers(&self) -> Vec<&str> {
         let mut names = vec!["connection"];
-        for location in self.read.locations() {
+        let of_providers = self.providers.iter().flat_map(|provider| provider.read.locations());
+        for location in self.read.locations().chain(of_providers) {
             match location {
                 Location::Bearer => names.push("authorization"),
                 Location::Header(name) => names.push(name),
@@ -250,6 +252,9 @@ impl Policy {
             names.extend(["origin", "access-control-request-method"]);
         }
         names.extend(self.compared_headers());
+        if !self.providers.is_empty() {
+            names.push("upgrade");
+        }
         if self.cors.is_some() {
             names.push("origin");
         }

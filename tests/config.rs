@@ -14,6 +14,10 @@ fn env(name: &str) -> Option<String> {
         "JWT_SECRET" => Some(String::from("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")),
         "NL" => Some(String::from("0123456789abcdef0123456789abcdef\n")),
         "EMPTY" => Some(String::new()),
+        // The example of RFC 8037 appendix A.1, which serves for a provider's key too.
+        "KEY" => {
+            Some(String::from(r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#))
+        }
         _ => None,
     }
 }
@@ -206,7 +210,12 @@ fn the_digest_tells_policies_apart_but_no_secrets() {
     let digest =
         |line: &str| String::from(read(&policy(line)).unwrap_or_else(|errors| panic!("{errors:?}")).policy.digest());
     let one = digest(r#"secret {"env":"JWT_SECRET"}"#);
-    assert_eq!(one, digest(r#"secret {"value":"0123456789abcdef0123456789abcdeF"}"#));
+    let value = digest(r#"secret {"value":"0123456789abcdef0123456789abcdef"}"#);
+    assert_eq!(value, digest(r#"secret {"value":"0123456789abcdef0123456789abcdeF"}"#));
+    // The name of a variable is no secret, and tells one step of a change of keys from the next.
+    assert_ne!(one, value);
+    assert_ne!(one, digest(r#"secret {"env":"NL"}"#));
+    assert_ne!(one, digest(r#"secret [{"env":"JWT_SECRET"},{"env":"NL"}]"#));
     assert_ne!(one, digest(r#"secret {"env":"JWT_SECRET"} with "leeway":"1s""#));
     assert_eq!(
         digest(r#"client {"key":{"plain":"0123456789abcdef"}}"#),

@@ -8,6 +8,7 @@ use super::node::{Fields, Node};
 use super::value::{blocks, scopes, texts};
 use crate::conditions::Conditions;
 use crate::json::Json;
+use crate::policy::Policy;
 use crate::rule::{Combine, Party, Requirement, Rule};
 
 /// The names that a route may allow, in the order of the policy.
@@ -21,6 +22,8 @@ pub(super) struct Parties {
     pub(super) users: Vec<String>,
     /// Whether there are others in a store, whose names are not known.
     pub(super) store: bool,
+    /// Providers, the mistaken ones too.
+    pub(super) providers: Vec<String>,
     /// What clients and users have.
     pub(super) profiles: Profiles,
 }
@@ -201,18 +204,20 @@ fn check_literal(item: &Node<'_>) {
 
 /// Warns about issuers and clients that no route takes.
 pub(super) fn warn_unused<'r>(
-    rules: impl Iterator<Item = &'r Rule>,
+    policies: impl Iterator<Item = &'r Policy>,
     issuers: &[(&str, Node<'_>)],
     clients: &[(&str, Node<'_>)],
     users: &[(&str, Node<'_>)],
 ) {
-    let taken: Vec<Party> = rules
-        .flat_map(|rule| match rule {
-            Rule::Public => [].as_slice(),
-            Rule::Require(requirement) => requirement.parties.as_slice(),
-        })
-        .copied()
-        .collect();
+    let of = |policy: &'r Policy| {
+        let endpoint = policy.token_endpoint.iter().map(|endpoint| &endpoint.allow);
+        let rules = policy.rules().filter_map(|rule| match rule {
+            Rule::Public => None,
+            Rule::Require(requirement) => Some(requirement),
+        });
+        rules.chain(endpoint).flat_map(|requirement| requirement.parties.iter().copied())
+    };
+    let taken: Vec<Party> = policies.flat_map(of).collect();
     let told = |nodes: &[(&str, Node<'_>)], all: Party, one: &dyn Fn(usize) -> Party, what: &str| {
         if !taken.contains(&all) {
             for (index, (_, node)) in nodes.iter().enumerate() {

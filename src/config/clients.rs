@@ -112,6 +112,10 @@ fn key_nodes<'j>(node: &Node<'j>, fields: &Fields<'j>) -> Vec<Node<'j>> {
 /// Reads a key, which ends with its client if not before.
 fn read_key<'j>(node: &Node<'j>, client_expires: Option<Time>) -> Option<Key<'j>> {
     let key = |digest, not_before, expires| Key { node: node.clone(), digest, not_before, expires };
+    if matches!(node.value(), Json::Array(items) if !items.is_empty()) {
+        node.error_cure("is a list", "several stand under `keys`");
+        return None;
+    }
     if let Some(text) = node.value().as_str() {
         if !text.starts_with("sha256:") {
             node.error_cure("is no digest of a key", format!("{FORM}; a key itself goes under {{ plain: ... }}"));

@@ -28,17 +28,26 @@ pub(super) fn canonical<'a>(value: &'a Json<'_>, secrets: bool) -> Json<'a> {
         Json::Object(members) if members.is_empty() && !secrets => Json::Array(Vec::new()),
         Json::Object(members) => {
             let member = |(name, value): &'a (Cow<'_, str>, Json<'_>)| {
-                let value = if !secrets && is_secret_member(name, value) {
-                    Json::Str(Cow::Borrowed("***"))
-                } else {
-                    canonical(value, secrets)
-                };
+                let value =
+                    if !secrets && is_secret_member(name, value) { masked(value) } else { canonical(value, secrets) };
                 (Cow::Borrowed(name.as_ref()), value)
             };
             let members: BTreeMap<_, _> =
                 members.iter().filter(|(_, value)| *value != Json::Null).map(member).collect();
             Json::Object(members.into_iter().collect())
         }
+    }
+}
+
+/// What may be a secret, without it: the names of variables stay, and how many there are.
+fn masked<'a>(value: &'a Json<'_>) -> Json<'a> {
+    match value {
+        Json::Array(items) => Json::Array(items.iter().map(masked).collect()),
+        Json::Object(members) => {
+            let env = members.iter().filter(|(name, value)| name == "env" && value.as_str().is_some());
+            Json::Object(env.map(|(name, value)| (Cow::Borrowed(name.as_ref()), canonical(value, true))).collect())
+        }
+        _ => Json::Str(Cow::Borrowed("***")),
     }
 }
 
@@ -54,8 +63,9 @@ mod tests {
     #[test]
     fn does_not_depend_on_spelling_or_secrets() {
         let one = named(r#"{"version":1,"issuers":{"a":{"secret":{"value":"x"}}},"routes":[]}"#);
-        assert_eq!(one, named(r#"{"issuers":{"a":{"secret":{"env":"Y"},"type":null}},"routes":{},"version":1.0}"#));
+        assert_eq!(one, named(r#"{"issuers":{"a":{"secret":{"value":"y"},"type":null}},"routes":{},"version":1.0}"#));
         assert_ne!(one, named(r#"{"version":1,"issuers":{"b":{"secret":{"value":"x"}}},"routes":[]}"#));
+        assert_ne!(one, named(r#"{"version":1,"issuers":{"a":{"secret":{"env":"x"}}},"routes":[]}"#));
         assert_eq!(one.len(), 16);
     }
 }

@@ -143,6 +143,8 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
     let issuer_nodes = allow::entries_of(issuer_section.as_ref());
     let client_nodes = allow::entries_of(client_section.as_ref());
     let user_nodes = allow::entries_of(user_section.as_ref());
+    let provider_section = top.get("providers");
+    let provider_nodes = allow::entries_of(provider_section.as_ref());
     let names = |nodes: &[(&str, Node<'_>)]| nodes.iter().map(|(name, _)| String::from(*name)).collect();
     let store = top.get("clients_from");
     let mut parties = Parties {
@@ -151,6 +153,7 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
         users: users::names(user_section.as_ref()),
         store: store.is_some(),
         profiles: Profiles::default(),
+        providers: names(&provider_nodes),
     };
     let mut secrets = Secrets::new(env);
     let issuers = issuer_section.as_ref().map_or_else(Issuers::default, |node| issuers::read(node, &mut secrets));
@@ -167,17 +170,17 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
         root.error_cure("knows nobody", "name at least one of `issuers`, `clients` and `users`");
     }
 
-    let providers = top
-        .get("providers")
-        .map(|node| providers::read(&node, &secrets, &parties.clients, parties.store))
+    let mut providers = provider_section
+        .as_ref()
+        .map(|node| providers::read(node, &secrets, &parties.clients, parties.store))
         .unwrap_or_default();
     let read = read::read(
         top.get("read").as_ref(),
-        &providers,
         !parties.issuers.is_empty(),
         parties.has_keys(),
         issuers.asked().is_some(),
     );
+    providers.iter_mut().for_each(|provider| provider.read_as(&read, parties.has_keys()));
     let (revoked, mut lists) = revoked::read(top.get("revoked").as_ref(), &parties, &issuers);
     lists.extend(store.as_ref().and_then(lists::clients));
     let shared = Shared {
@@ -195,7 +198,8 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
         parties,
     };
     let policy = policies::read(&top, &shared);
-    allow::warn_unused(policy.all().flat_map(Policy::rules), &issuer_nodes, &client_nodes, &user_nodes);
+    allow::warn_unused(policy.all(), &issuer_nodes, &client_nodes, &user_nodes);
+    providers::warn_unused(&provider_nodes, &policy);
     clients::check_routes(&client_nodes, &policy);
     clients::check_routes(&user_nodes, &policy);
     Some(policy)

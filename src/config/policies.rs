@@ -18,6 +18,7 @@ use crate::document::Document;
 use crate::issue::documents::{JWKS_PATH, key_set, metadata};
 use crate::issue::endpoint::TokenEndpoint;
 use crate::issue::exchange::Exchange;
+use crate::jose::alg::Alg;
 use crate::jose::issuer::Issuers;
 use crate::list::revoked::RevokedList;
 use crate::list::source::ListSource;
@@ -139,6 +140,7 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared<'_>) -> Policy {
         routes: table,
         read: &shared.read,
         preflight,
+        reports: mode == Some(Mode::Report),
         secrets: &shared.secrets,
         endpoint: token_endpoint.as_ref().map(|endpoint| &endpoint.profile),
     };
@@ -186,6 +188,20 @@ fn documents(
     let path = written.as_ref().and_then(token_endpoint::path).or_else(|| endpoint.map(|_| String::from(JWKS_PATH)));
     let profiles = endpoint.map(|endpoint| &endpoint.profile).into_iter().chain(exchange.map(|token| &token.profile));
     let keys = path.and_then(|path| key_set(&path, profiles.map(|profile| profile.signer.as_ref())));
+    if let (Some(node), Some(endpoint), Some(keys)) = (&written, endpoint, &keys)
+        && endpoint.path == keys.path
+    {
+        node.error("is the path of the token endpoint");
+    }
+    if let (None, Some(exchange), None) = (endpoint, exchange, &written)
+        && exchange.profile.signer.alg().is_some_and(Alg::is_asymmetric)
+        && let Some(node) = sections.get("upstream")
+    {
+        node.warn(
+            "signs tokens, and serves no keys to check them by",
+            Some("`jwks_endpoint` says where they are served"),
+        );
+    }
     if let (Some(node), None) = (&written, &keys) {
         node.error_cure("there are no public keys to serve", "sign with a `private_key`, or leave it out");
     }

@@ -7,7 +7,9 @@ use super::node::Node;
 use super::secret::Secrets;
 use super::upstream::HOST_HEADERS;
 use super::value::{check_label, header_name, one_of, texts, whole_numbers};
+use crate::credential::Read;
 use crate::json::Json;
+use crate::policy::Policy;
 use crate::provider::Provider;
 use crate::provider::model::{LONGEST_BODY, Models, USUAL_BODY};
 use crate::provider::preset::{Preset, WORDS};
@@ -77,7 +79,20 @@ fn read_one(name: &str, node: &Node<'_>, secrets: &Secrets<'_>, clients: &[Strin
         own,
         models,
         longest: longest?,
+        read: Read::default(),
     })
+}
+
+/// Warns of providers that no route leads to: their callers' keys would be taken away, and none put in their place.
+pub(super) fn warn_unused(nodes: &[(&str, Node<'_>)], policy: &Policy) {
+    let named: Vec<&str> = policy
+        .all()
+        .flat_map(|policy| policy.routes().iter().filter_map(|route| policy.providers.get(route.provider?)))
+        .map(|provider| provider.name.as_str())
+        .collect();
+    for (_, node) in nodes.iter().filter(|(name, _)| !named.contains(name)) {
+        node.warn("no route leads to it", Some("write `provider` in one"));
+    }
 }
 
 /// Reads names of models; `*` at the end of one stands for any rest.
@@ -104,7 +119,15 @@ fn own(node: &Node<'_>, secrets: &Secrets<'_>, clients: &[String], store: bool) 
 }
 
 fn secret(node: &Node<'_>, secrets: &Secrets<'_>) -> Option<Secret> {
+    if matches!(node.value(), Json::Array(items) if !items.is_empty()) {
+        node.error_cure("is a list", "one key goes on: change the variable, and start the host anew");
+        return None;
+    }
     let secret = secrets.read_any(node)?;
+    if secret.expose().get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"bearer ")) {
+        node.error_cure("begins with a scheme", "write the key alone: under authorization, Bearer goes before it");
+        return None;
+    }
     let octets = secret.expose();
     let fits = !octets.is_empty() && octets.len() <= LONGEST_KEY && octets.iter().all(u8::is_ascii_graphic);
     if !fits {

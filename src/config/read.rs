@@ -6,16 +6,9 @@ use super::node::Node;
 use super::upstream::HOST_HEADERS;
 use super::value::is_token;
 use crate::credential::{Location, Read};
-use crate::provider::Provider;
 
 /// Reads the places of the kinds of credential that the policy has somebody for; `opaque` if tokens may have any shape.
-pub(super) fn read(
-    node: Option<&Node<'_>>,
-    providers: &[Provider],
-    has_issuers: bool,
-    has_clients: bool,
-    opaque: bool,
-) -> Read {
+pub(super) fn read(node: Option<&Node<'_>>, has_issuers: bool, has_clients: bool, opaque: bool) -> Read {
     let fields = node.and_then(|node| node.fields(READ));
     let places = |name: &str, needed: bool, missing: &str, default: Vec<Location>| {
         let Some(node) = fields.as_ref().and_then(|fields| fields.get(name)) else {
@@ -28,13 +21,7 @@ pub(super) fn read(
         }
         places
     };
-    // Libraries of a provider put the key where they always put it.
-    let mut keys = vec![Location::Header(String::from("x-api-key")), Location::Bearer];
-    for place in providers.iter().flat_map(Provider::places) {
-        if !keys.contains(&place) {
-            keys.push(place);
-        }
-    }
+    let keys = vec![Location::Header(String::from("x-api-key")), Location::Bearer];
     Read {
         token: places("token", has_issuers, "issuers", vec![Location::Bearer]),
         key: places("key", has_clients, "clients", keys),

@@ -36,7 +36,7 @@ pub(super) fn read(node: &Node<'_>, parties: &Parties, providers: &[Provider]) -
             }
         }
         let mut route = read_one(index, item, &fields, parties);
-        route.provider = fields.scalar("provider").and_then(|node| provider(&node, &route.rule, providers));
+        route.provider = fields.scalar("provider").and_then(|node| provider(&node, &route.rule, parties, providers));
         routes.push(route);
     }
     reach::warn_unreached(&routes, &items);
@@ -75,16 +75,21 @@ fn read_one(index: usize, node: &Node<'_>, fields: &Fields<'_>, parties: &Partie
 }
 
 /// The provider that a route leads to, whose key nobody may spend without being known.
-fn provider(node: &Node<'_>, rule: &Rule, providers: &[Provider]) -> Option<usize> {
+fn provider(node: &Node<'_>, rule: &Rule, parties: &Parties, providers: &[Provider]) -> Option<usize> {
     let name = node.text()?;
     let known = matches!(rule, Rule::Require(requirement) if !requirement.optional);
     if !known {
         node.error_cure("its key would be anybody's", "`allow` must name who may use it, without `optional`");
     }
     let found = providers.iter().position(|provider| provider.name == name);
-    if found.is_none() {
-        let names = providers.iter().map(|provider| provider.name.as_str());
-        node.unknown("provider", name, names, Some(String::from("name it under `providers`")));
+    // A mistaken one has its own error.
+    if !parties.providers.iter().any(|other| other == name) {
+        node.unknown(
+            "provider",
+            name,
+            parties.providers.iter().map(String::as_str),
+            Some(String::from("name it under `providers`")),
+        );
     }
     found
 }

@@ -125,6 +125,13 @@ impl<'c> Secrets<'c> {
     /// Reads a secret to sign with, long enough for an algorithm.
     pub(super) fn read_signing(&self, node: &Node<'_>, alg: Alg) -> Option<Secret> {
         let (at, secret) = self.octets(node)?;
+        let digest = digest(secret.expose());
+        if let Some((_, path)) = self.seen.iter().find(|(seen, _)| *seen == digest) {
+            at.warn(
+                format!("is the same secret as {path}: who checks what it signs can make tokens of that issuer"),
+                None,
+            );
+        }
         fit(&at, &secret, alg).then_some(secret)
     }
 

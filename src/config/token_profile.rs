@@ -100,6 +100,10 @@ fn constant(node: &Node<'_>) -> Option<Json<'static>> {
 
 /// Reads `sign`: one key, or the one that signs and those that did.
 fn signer(node: &Node<'_>, secrets: &Secrets<'_>) -> Option<Signer> {
+    if matches!(node.value(), Json::Array(items) if !items.is_empty()) {
+        node.error_cure("is a list", "write sign: { keys: [ ... ] }");
+        return None;
+    }
     let fields = node.fields(SIGN)?;
     let Some(list) = fields.get("keys") else {
         return Signer::new(vec![key(node, &fields, secrets)?]);
@@ -110,6 +114,11 @@ fn signer(node: &Node<'_>, secrets: &Secrets<'_>) -> Option<Signer> {
     let items = list.some_items("name a key");
     let read = |item: &Node<'_>| key(item, &item.fields(SIGN)?, secrets);
     let keys: Vec<SigningKey> = items.iter().filter_map(read).collect();
+    for (key, item) in keys.iter().zip(&items).skip(1) {
+        if !key.alg().is_asymmetric() {
+            item.warn("has no effect: secrets are not served, give both to whoever checks the tokens", None);
+        }
+    }
     for (index, key) in keys.iter().enumerate() {
         let same = |other: &SigningKey| key.kid().is_some() && other.kid() == key.kid();
         if keys.iter().take(index).any(same)
@@ -145,6 +154,10 @@ fn key(node: &Node<'_>, fields: &Fields<'_>, secrets: &Secrets<'_>) -> Option<Si
         (None, Some(key)) => {
             let text = secrets.read_any(&key)?;
             let text = str::from_utf8(text.expose()).unwrap_or_default();
+            if let Some((_, node)) = named.as_ref().filter(|(alg, _)| !alg.is_asymmetric()) {
+                node.error_cure("is for secrets", "leave it out: a private key has its own");
+                return None;
+            }
             let read = private::read(text);
             if let Err(fault) = &read {
                 key.error_cure(fault.to_string(), "make one with `openssl genpkey -algorithm ed25519`");

@@ -42,6 +42,8 @@ pub(super) struct Around<'r> {
     pub(super) routes: &'r [Route],
     pub(super) read: &'r Read,
     pub(super) preflight: bool,
+    /// Whether requests are only watched.
+    pub(super) reports: bool,
     pub(super) secrets: &'r Secrets<'r>,
     /// The profile of the token endpoint, which may sign for services too.
     pub(super) endpoint: Option<&'r TokenProfile>,
@@ -67,8 +69,16 @@ pub(super) fn read(node: Option<&Node<'_>>, around: &Around<'_>) -> Upstream {
     if preflight || routes.iter().any(|route| !route.methods.is_empty() || route.preflight) {
         all.extend(METHOD_OVERRIDES);
     }
-    let token = fields.and_then(|fields| fields.get("token")).and_then(|node| owner.token(&node, around));
-    all.extend(token.iter().map(|token| token.header.as_str()));
+    let token = fields.and_then(|fields| fields.get("token")).and_then(|node| {
+        let token = owner.token(&node, around)?;
+        if around.reports && token.takes_authorization() {
+            node.warn("has no effect in report mode: Authorization goes on as it came", None);
+            return None;
+        }
+        Some(token)
+    });
+    // Authorization is hidden as a credential is, wherever credentials are.
+    all.extend(token.iter().filter(|token| !token.takes_authorization()).map(|token| token.header.as_str()));
     if let (Some(token), Some(node)) = (&token, fields.and_then(|fields| fields.get("set")))
         && set.iter().any(|header| folded(&header.name) == folded(&token.header))
     {

@@ -74,7 +74,7 @@ pub enum Location {
 }
 
 /// Where a policy looks. A kind that the policy has nobody for is looked for nowhere.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Read {
     /// Places of tokens.
     pub token: Vec<Location>,

@@ -32,7 +32,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         if !lists.is_empty() {
             self.check_model(provider, &lists)?;
         }
-        self.edits.hide_provider_keys(self.head);
+        self.edits.hide_provider_keys(&provider.header, self.head);
         let Some(value) = provider.value(identities) else {
             self.trace.step(|| format!("provider `{}` has no key for this caller", provider.name));
             return Err(Reason::ClientForbidden);
@@ -47,11 +47,12 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         let path = NormalPath::read(target).map_err(|_| Reason::PathAmbiguous)?.display();
         let model = match provider.preset.naming(&path) {
             Naming::Nowhere => return Ok(()),
-            Naming::Path(after) => model::in_path(&path, after).map(String::from),
-            Naming::Body if self.only_reads(target) => {
-                self.trace.step(|| String::from("the request names no model, and only reads"));
-                return Ok(());
+            // A list of what there is names none.
+            Naming::Path(after) if self.only_reads(target) && !path.contains(&format!("/{after}/")) => {
+                return self.reads();
             }
+            Naming::Path(after) => model::in_path(&path, after).map(String::from),
+            Naming::Body if self.only_reads(target) => return self.reads(),
             Naming::Body => self.model_in_body(provider)?,
         };
         let Some(model) = model else {
@@ -63,6 +64,11 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             return Err(Reason::ModelForbidden);
         }
         self.trace.step(|| String::from("the caller may use the model"));
+        Ok(())
+    }
+
+    fn reads(&mut self) -> Result<(), Reason> {
+        self.trace.step(|| String::from("the request names no model, and only reads"));
         Ok(())
     }
 

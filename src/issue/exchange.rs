@@ -19,6 +19,11 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// Whether the token stands where credentials do.
+    pub fn takes_authorization(&self) -> bool {
+        self.header == "authorization"
+    }
+
     /// The value of the header for these identities; `place` is the policy's.
     ///
     /// # Errors
@@ -47,7 +52,7 @@ impl Exchange {
         let said = self.profile.say(&about, identities, captures)?;
         let limit = identities.iter().filter_map(Identity::expires).min();
         let token = mint.keep(place, &self.profile, said, now, limit);
-        let scheme = if self.header == "authorization" { "Bearer " } else { "" };
+        let scheme = if self.takes_authorization() { "Bearer " } else { "" };
         Ok(Some([scheme.as_bytes(), token.as_bytes()].concat()))
     }
 }

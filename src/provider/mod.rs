@@ -7,9 +7,10 @@ pub mod refusal;
 
 use std::collections::BTreeMap;
 
-use crate::credential::{Kind, Location};
+use crate::credential::{Kind, Read};
 use crate::identity::Identity;
 use crate::redact::Secret;
+use crate::upstream::is_spelling;
 use model::Models;
 use preset::Preset;
 
@@ -34,6 +35,8 @@ pub struct Provider {
     pub models: Option<Models>,
     /// How much of a body is read to find the model, in octets.
     pub longest: usize,
+    /// Where callers show their credentials on the way to it: where the policy reads them, and where its libraries put keys.
+    pub read: Read,
 }
 
 impl Provider {
@@ -47,8 +50,19 @@ impl Provider {
         Some([scheme, secret.expose()].concat())
     }
 
-    /// Where its callers' libraries put the key.
-    pub fn places(&self) -> Vec<Location> {
-        self.preset.places(&self.header)
+    /// Reads credentials where the policy does; and keys, if anybody has any, where its callers' libraries put them.
+    pub fn read_as(&mut self, policy: &Read, keys: bool) {
+        let mut read = policy.clone();
+        for place in self.preset.places(&self.header) {
+            if keys && !read.key.contains(&place) {
+                read.key.push(place);
+            }
+        }
+        self.read = read;
+    }
+
+    /// Whether a provider might read a key from a header of this name, in any spelling.
+    pub fn takes(&self, name: &[u8]) -> bool {
+        KEY_HEADERS.iter().chain([&self.header.as_str()]).any(|header| is_spelling(name, header))
     }
 }

@@ -27,7 +27,7 @@ impl Models {
 }
 
 /// The model that a JSON body names at its top. `None` if it is no strict JSON object, or the name is none, stands twice,
-/// or stands in a second spelling that some readers take for the first.
+/// or stands in a second spelling that some readers take for the first, or others stand beside it, to fall back on.
 pub fn in_body(body: &[u8]) -> Option<String> {
     let text = str::from_utf8(body).ok()?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -72,8 +72,8 @@ impl<'de> Visitor<'de> for Top {
         while let Some(name) = map.next_key_seed(Name)? {
             if name == "model" && model.is_none() {
                 model = Some(map.next_value::<Text>()?.0);
-            } else if name.eq_ignore_ascii_case("model") {
-                return Err(A::Error::custom("the model is named twice"));
+            } else if ["model", "models"].iter().any(|other| name.eq_ignore_ascii_case(other)) {
+                return Err(A::Error::custom("another model is named"));
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -134,6 +134,7 @@ mod tests {
             (r#"{"MODEL":"b","model":"a"}"#, None),
             (r#"{"model":"a","mod\u0065l":"b"}"#, None),
             (r#"{"Model":"a"}"#, None),
+            (r#"{"model":"a","models":["b"]}"#, None),
             (r#"{"model":["a"]}"#, None),
             (r#"{"model":null}"#, None),
             (r#"{"model":""}"#, None),
