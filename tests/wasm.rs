@@ -211,6 +211,7 @@ impl Costs {
         let kind = match (trace.end, trace.label("credential")) {
             (End::Passed, Some(shown)) if shown.contains("basic") => "good password",
             (End::Passed, _) if trace.calls.contains_key("proxy_http_call") => "good, after asking its issuer",
+            (End::Passed, _) if trace.calls.contains_key("proxy_get_buffer_bytes") => "good, after a look at the body",
             (End::Passed, _) if trace.calls.contains_key("proxy_get_property") => "good, after a look at the peer",
             (End::Passed, Some("jwt")) if trace.calls.contains_key("proxy_call_foreign_function") => {
                 "good token, whose signature the host checks"
@@ -255,6 +256,9 @@ impl Costs {
             let most = most.unwrap_or_else(|| panic!("the table has no {kind}"));
             assert!(most <= 1, "{kind}: {most} host calls that return bytes, one is allowed");
         }
+        // The head once more, and the body.
+        let most = self.0.get("good, after a look at the body").and_then(|costs| costs.iter().map(|cost| cost.0).max());
+        assert!(most <= Some(3), "{most:?} host calls that return bytes for a look at the body");
         let most = self.0.get("good, after a look at the peer").and_then(|costs| costs.iter().map(|cost| cost.0).max());
         assert!(most <= Some(2), "{most:?} host calls that return bytes for one thing more to know");
     }
