@@ -80,7 +80,10 @@ pub fn decide<'a>(
         Err(denial) => denial,
     };
     // Without a key of its provider such a request could come to nothing, and would take the caller's key there.
-    let mode = if matches!(denial.shape, Shape::Provider(_)) { Mode::Enforce } else { policy.mode };
+    // So might one whose path cannot be read.
+    let unread = denial.reason == Reason::PathAmbiguous && !policy.providers.is_empty();
+    let leads = unread || matches!(denial.shape, Shape::Provider(_));
+    let mode = if leads { Mode::Enforce } else { policy.mode };
     match mode {
         Mode::Enforce => decision(Verdict::Deny(denial), Vec::new(), Edits::default()),
         // Whatever was to be set for a caller is forgotten; what is stripped is stripped all the same.

@@ -6,6 +6,8 @@ mod wasm_host;
 
 #[path = "wasm/audit.rs"]
 mod audit;
+#[path = "wasm/bodies.rs"]
+mod bodies;
 #[path = "wasm/config.rs"]
 mod config;
 #[path = "wasm/faults.rs"]

@@ -44,8 +44,13 @@ fn masked<'a>(value: &'a Json<'_>) -> Json<'a> {
     match value {
         Json::Array(items) => Json::Array(items.iter().map(masked).collect()),
         Json::Object(members) => {
-            let env = members.iter().filter(|(name, value)| name == "env" && value.as_str().is_some());
-            Json::Object(env.map(|(name, value)| (Cow::Borrowed(name.as_ref()), canonical(value, true))).collect())
+            let member = |(name, value): &'a (Cow<'_, str>, Json<'_>)| {
+                let shown =
+                    if name == "env" && value.as_str().is_some() { canonical(value, true) } else { masked(value) };
+                (Cow::Borrowed(name.as_ref()), shown)
+            };
+            let members: BTreeMap<_, _> = members.iter().map(member).collect();
+            Json::Object(members.into_iter().collect())
         }
         _ => Json::Str(Cow::Borrowed("***")),
     }

@@ -199,9 +199,16 @@ pub(super) fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
 pub(super) fn is_secret_member(name: &str, value: &Json<'_>) -> bool {
     match name {
         "secret" | "private_key" => true,
+        // Keys of a provider for single clients; what `clients` of a policy have is another thing.
+        "clients" => matches!(value, Json::Object(members) if !members.is_empty() && members.iter().all(is_secret)),
         "plain" | "k" => value.as_str().is_some(),
         _ => false,
     }
+}
+
+/// Whether a member is `NAME: { env: ... }` or `NAME: { value: ... }`.
+fn is_secret((_, value): &(std::borrow::Cow<'_, str>, Json<'_>)) -> bool {
+    value.get("env").is_some() || value.get("value").is_some()
 }
 
 #[cfg(test)]

@@ -62,11 +62,12 @@ pub(super) fn read(node: Option<&Node<'_>>, around: &Around<'_>) -> Upstream {
 
     let mut all: Vec<&str> =
         set.iter().map(|header| header.name.as_str()).chain(names.iter().map(String::as_str)).collect();
-    if routes.iter().any(|route| !route.paths.is_empty()) {
+    let lead = routes.iter().any(|route| route.provider.is_some());
+    if lead || routes.iter().any(|route| !route.paths.is_empty()) {
         all.extend(PATH_OVERRIDES);
     }
     // A preflight that passes must not become the method that it asks for.
-    if preflight || routes.iter().any(|route| !route.methods.is_empty() || route.preflight) {
+    if preflight || lead || routes.iter().any(|route| !route.methods.is_empty() || route.preflight) {
         all.extend(METHOD_OVERRIDES);
     }
     let token = fields.and_then(|fields| fields.get("token")).and_then(|node| {

@@ -32,6 +32,9 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         if !lists.is_empty() {
             self.check_model(provider, &lists)?;
         }
+        if !self.policy.hides_credentials() {
+            self.edits.hide_credentials(self.places(), self.head);
+        }
         self.edits.hide_provider_keys(&provider.header, self.head);
         let Some(value) = provider.value(identities) else {
             self.trace.step(|| format!("provider `{}` has no key for this caller", provider.name));
@@ -48,7 +51,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         let model = match provider.preset.naming(&path) {
             Naming::Nowhere => return Ok(()),
             // A list of what there is names none.
-            Naming::Path(after) if self.only_reads(target) && !path.contains(&format!("/{after}/")) => {
+            Naming::Path(after) if self.only_reads(target) && !model::names(&path, after) => {
                 return self.reads();
             }
             Naming::Path(after) => model::in_path(&path, after).map(String::from),
@@ -84,6 +87,12 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
     fn model_in_body(&mut self, provider: &Provider) -> Result<Option<String>, Reason> {
         if self.head.values("content-encoding").any(|value| !value.trim_ascii().eq_ignore_ascii_case(b"identity")) {
             self.trace.step(|| String::from("the body is packed, so that its model cannot be read"));
+            return Err(Reason::ModelForbidden);
+        }
+        // A reader that goes by another type or charset sees other members.
+        let typed = self.head.spelled("content-type").map(|mut all| (all.next(), all.next()));
+        if !typed.is_some_and(|(one, more)| more.is_none() && one.is_none_or(model::is_json)) {
+            self.trace.step(|| String::from("the body is not called JSON in UTF-8, so that its model cannot be read"));
             return Err(Reason::ModelForbidden);
         }
         match self.means.body {

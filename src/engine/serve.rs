@@ -52,6 +52,11 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             None => return Err(Reason::RequestMalformed),
         }
         let identity = self.client(&form)?;
+        // A token would carry it beyond, as it would beyond the routes of a client.
+        if identity.models().is_some() {
+            self.trace.step(|| format!("`{}` is bound to models", identity.name()));
+            return Err(Reason::ClientForbidden);
+        }
         let mut identities = endpoint.allow.admit(vec![identity])?;
         let facts = Facts { captures: &[], head: Some(self.head) };
         if let Some(Unmet { reason, asked, .. }) = endpoint.allow.unmet(&identities, &facts, &|| self.address()) {
@@ -66,9 +71,12 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         let about = Statement { sub: name, client: Some(name), audience: &audience, scopes: &scopes, actor: None };
         let said = endpoint.profile.say(&about, std::slice::from_ref(&identity), &[]);
         let said = said.map_err(|_| Reason::ClaimMismatch)?;
-        let token = self.means.mint.make(&endpoint.profile, &said, self.now);
+        // No token outlives the key that it stands for.
+        let full = self.now.plus(endpoint.profile.ttl);
+        let expires = identity.expires().map_or(full, |end| end.min(full));
+        let token = self.means.mint.make(&endpoint.profile, &said, self.now, expires);
         self.trace.step(|| format!("client `{name}` gets a token"));
-        Ok((endpoint.answer(&token, &scopes), identity))
+        Ok((endpoint.answer(&token, expires.millis() / 1000 - self.now.millis() / 1000, &scopes), identity))
     }
 
     fn form(&mut self) -> Result<Form, Reason> {

@@ -84,6 +84,10 @@ impl TokenProfile {
             }
         }
         if !about.scopes.is_empty() {
+            // Joined, it would be two (RFC 8693 section 4.2).
+            if about.scopes.iter().any(|scope| scope.is_empty() || scope.contains(|c: char| c.is_whitespace())) {
+                return Err(UnfitClaims);
+            }
             member("scope", &mut text);
             quote(&about.scopes.join(" "), &mut text);
         }

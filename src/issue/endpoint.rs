@@ -25,11 +25,8 @@ impl TokenEndpoint {
     }
 
     /// The answer with a token (RFC 6749 section 5.1).
-    pub fn answer(&self, token: &str, scopes: &[String]) -> Reply {
-        let mut body = format!(
-            "{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\"expires_in\":{}",
-            self.profile.ttl / 1000
-        );
+    pub fn answer(&self, token: &str, seconds: i64, scopes: &[String]) -> Reply {
+        let mut body = format!("{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\"expires_in\":{seconds}");
         if !scopes.is_empty() {
             body.push_str(",\"scope\":");
             // Writing into a String cannot fail.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::claims::{Statement, TokenProfile, UnfitClaims};
 use super::mint::Mint;
+use crate::credential::Kind;
 use crate::identity::Identity;
 use crate::time::Time;
 
@@ -39,8 +40,10 @@ impl Exchange {
         let Some(first) = identities.first() else {
             return Ok(None);
         };
-        let client = identities.iter().find_map(Identity::client);
-        let sub = identities.iter().find_map(Identity::sub).or(client).unwrap_or_else(|| first.name());
+        // Only a key says whose it is: a token calls its client what it likes, and may have no subject.
+        let own = identities.iter().filter(|identity| identity.kind() == Kind::Key).find_map(Identity::client);
+        let client = own.or_else(|| identities.iter().find_map(Identity::client));
+        let sub = identities.iter().find_map(Identity::sub).or(own).unwrap_or_else(|| first.name());
         let scopes = identities.iter().map(Identity::scopes).find(|scopes| !scopes.is_empty()).unwrap_or_default();
         let about = Statement {
             sub,

@@ -26,7 +26,8 @@ pub struct Mint {
 
 struct Kept {
     token: Rc<str>,
-    /// Until when it is handed out: some of its time must be left for whoever gets it.
+    /// From when and until when it is handed out: some of its time must be left for whoever gets it.
+    made: Time,
     fresh: Time,
     expires: Time,
 }
@@ -41,9 +42,9 @@ impl Mint {
     }
 
     /// A token that nobody else gets.
-    pub fn make(&mut self, profile: &TokenProfile, said: &str, now: Time) -> String {
+    pub fn make(&mut self, profile: &TokenProfile, said: &str, now: Time, expires: Time) -> String {
         let id = self.id(now);
-        profile.sign(said, &id, now, now.plus(profile.ttl))
+        profile.sign(said, &id, now, expires)
     }
 
     /// A token that says so, made now or a while ago; `place` tells profiles apart. It does not outlive `limit`, which
@@ -60,7 +61,9 @@ impl Mint {
         let limit = limit.map(|limit| limit.max(now.plus(LEAST)));
         let key = (place, said);
         let within = |expires: Time| limit.is_none_or(|limit| expires <= limit);
-        if let Some(kept) = self.kept.get(&key).filter(|kept| now < kept.fresh && within(kept.expires)) {
+        if let Some(kept) =
+            self.kept.get(&key).filter(|kept| kept.made <= now && now < kept.fresh && within(kept.expires))
+        {
             return Rc::clone(&kept.token);
         }
         let full = now.plus(profile.ttl);
@@ -75,7 +78,7 @@ impl Mint {
         if self.kept.len() >= MOST {
             self.kept.clear();
         }
-        self.kept.insert(key, Kept { token: Rc::clone(&token), fresh, expires });
+        self.kept.insert(key, Kept { token: Rc::clone(&token), made: now, fresh, expires });
         token
     }
 

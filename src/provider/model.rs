@@ -38,15 +38,38 @@ pub fn in_body(body: &[u8]) -> Option<String> {
 
 /// The model in the segment after the first of this name, up to a colon, in a path in its normal form.
 pub fn in_path<'p>(path: &'p str, after: &str) -> Option<&'p str> {
-    let mut segments = path.split('/').skip_while(|segment| *segment != after).skip(1);
+    let mut segments = path.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case(after)).skip(1);
     let model = segments.next()?;
     let model = model.split(':').next()?;
     // A second one could be the one that counts.
-    (is_name(model) && !segments.any(|segment| segment == after)).then_some(model)
+    (is_name(model) && !segments.any(|segment| segment.eq_ignore_ascii_case(after))).then_some(model)
+}
+
+/// Whether something follows a segment of this name in a path.
+pub fn names(path: &str, after: &str) -> bool {
+    let mut segments = path.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case(after)).skip(1);
+    segments.any(|segment| !segment.is_empty())
 }
 
 fn is_name(model: &str) -> bool {
     (1..=LONGEST).contains(&model.len()) && model.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// Whether a member names models: the one, or those that are tried after it. A reader in C ends a name at NUL.
+fn names_models(name: &str) -> bool {
+    let name = name.split('\0').next().unwrap_or_default();
+    ["model", "models", "fallbacks"].iter().any(|other| name.eq_ignore_ascii_case(other))
+}
+
+/// Whether a content type is JSON in UTF-8, in which alone the body is read here.
+pub fn is_json(content_type: &[u8]) -> bool {
+    let mut parts = content_type.split(|b| *b == b';').map(<[u8]>::trim_ascii);
+    let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let fits = |part: &[u8]| {
+        let part = part.to_ascii_lowercase();
+        !part.starts_with(b"charset") || matches!(part.as_slice(), b"charset=utf-8" | b"charset=\"utf-8\"")
+    };
+    (kind == b"application/json" || kind.ends_with(b"+json")) && parts.all(fits)
 }
 
 /// The top of a body, of which only the model is kept.
@@ -72,8 +95,8 @@ impl<'de> Visitor<'de> for Top {
         while let Some(name) = map.next_key_seed(Name)? {
             if name == "model" && model.is_none() {
                 model = Some(map.next_value::<Text>()?.0);
-            } else if ["model", "models"].iter().any(|other| name.eq_ignore_ascii_case(other)) {
-                return Err(A::Error::custom("another model is named"));
+            } else if names_models(&name) {
+                return Err(A::Error::custom("the model is named twice, or others are beside it"));
             } else {
                 map.next_value::<IgnoredAny>()?;
             }

@@ -71,7 +71,9 @@ impl Preset {
         const DEPLOYMENTS: &str = "deployments";
         match self {
             Preset::OpenAi | Preset::Anthropic => Naming::Body,
-            Preset::Azure if path.split('/').any(|segment| segment == DEPLOYMENTS) => Naming::Path(DEPLOYMENTS),
+            Preset::Azure if path.split('/').any(|segment| segment.eq_ignore_ascii_case(DEPLOYMENTS)) => {
+                Naming::Path(DEPLOYMENTS)
+            }
             Preset::Azure => Naming::Body,
             Preset::Gemini => Naming::Path("models"),
             Preset::Plain => Naming::Nowhere,

@@ -1,6 +1,6 @@
 //! The bodies of requests, for the few decisions that look at them: they are held back until the last octet has come.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
@@ -14,7 +14,7 @@ const PATIENCE: i64 = 10_000;
 
 /// The bodies of one instance's requests, by their streams. Only policies that look at bodies have any here.
 #[derive(Default)]
-pub(super) struct Bodies(RefCell<HashMap<u32, Arriving, FixedState>>);
+pub(super) struct Bodies(RefCell<HashMap<u32, Arriving, FixedState>>, Cell<bool>);
 
 struct Arriving {
     /// How much of it has come, in octets.
@@ -25,7 +25,7 @@ struct Arriving {
     seen: bool,
     /// How much of it is looked at, if it is looked at.
     wanted: Option<usize>,
-    /// Whether the request waits for it alone, and until when it does if nothing comes.
+    /// Since when the request waits for it alone, if it does.
     awaited: Option<Time>,
 }
 
@@ -81,7 +81,7 @@ impl Bodies {
     /// A request waits for its body alone. Whether there is one to wait for.
     pub(super) fn wait(&self, stream: u32, now: Time) -> bool {
         let wait = |body: &mut Arriving| {
-            body.awaited = Some(now.plus(PATIENCE));
+            body.awaited = Some(now);
             !body.whole
         };
         self.with(stream, wait).unwrap_or(false)
@@ -122,7 +122,9 @@ impl Bodies {
         let Ok(mut bodies) = self.0.try_borrow_mut() else {
             return Vec::new();
         };
-        let late = |body: &Arriving| !body.seen && body.awaited.is_some_and(|until| until <= now);
+        // A clock that was put back says nothing of how long it has been.
+        let over = |since: Time| now < since || since.plus(PATIENCE) <= now;
+        let late = |body: &Arriving| !body.seen && body.awaited.is_some_and(over);
         let late: Vec<u32> = bodies.iter().filter(|(_, body)| late(body)).map(|(stream, _)| *stream).collect();
         for stream in &late {
             if let Some(body) = bodies.get_mut(stream) {
@@ -130,6 +132,11 @@ impl Bodies {
             }
         }
         late
+    }
+
+    /// Whether it is the first time that a body does not come, which is worth a word.
+    pub(super) fn is_news(&self) -> bool {
+        !self.1.replace(true)
     }
 
     /// A stream ends.

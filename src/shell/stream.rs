@@ -25,6 +25,9 @@ use crate::upstream::{HeaderValue, Source};
 /// How long before a key ends it is told that it does, in milliseconds.
 const NOTICE: i64 = 14 * 86_400_000;
 
+/// How often one request is decided at once: keys, a list, the body, and once more.
+const ROUNDS: usize = 4;
+
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stand {
@@ -86,10 +89,12 @@ fn decide_with_body(plugin: &Rc<Plugin>, context: u32) -> Action {
 /// Refuses requests whose bodies do not come.
 pub(super) fn refuse_overdue(plugin: &Rc<Plugin>, now: Time) {
     let late = plugin.bodies.overdue(now);
-    for stream in &late {
+    if !late.is_empty() && plugin.bodies.is_news() {
         ::log::warn!(
             "no body came for a request that has one: on Envoy, this filter needs allow_on_headers_stop_iteration: true"
         );
+    }
+    for stream in &late {
         if abi::set_effective_context(*stream).is_ok() {
             refuse_unheard(Some(plugin));
         }
@@ -101,20 +106,16 @@ pub(super) fn refuse_overdue(plugin: &Rc<Plugin>, now: Time) {
 
 /// The trailers of a request have come. Some services read them as headers.
 pub(super) fn trailers(plugin: &Rc<Plugin>, context: u32) -> Action {
-    let held = match plugin.bodies.end(context) {
-        Part::Pass => false,
-        Part::Hold => true,
-        Part::Decide => decide_with_body(plugin, context) != Action::Continue,
-    };
-    if held {
+    // First of all: a request that is held goes on without coming by here again.
+    if plugin.strip_trailers().is_err() {
+        plugin.bodies.release(context);
+        refuse_unheard(Some(plugin));
         return Action::Pause;
     }
-    match plugin.strip_trailers() {
-        Ok(()) => Action::Continue,
-        Err(_) => {
-            refuse_unheard(Some(plugin));
-            Action::Pause
-        }
+    match plugin.bodies.end(context) {
+        Part::Pass => Action::Continue,
+        Part::Hold => Action::Pause,
+        Part::Decide => decide_with_body(plugin, context),
     }
 }
 
@@ -137,13 +138,19 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
     };
     let head = Head { pairs: &pairs, complete };
     let now = plugin.host.now()?;
-    let mut octets = Vec::new();
-    let body = plugin.bodies.get(context, &mut octets)?;
-    let mut decision = plugin.decide(&head, body, now)?;
-    if let Some(longest) = decision.reads_body {
-        plugin.bodies.want(context, longest);
-    }
-    if let Some(wish) = wanted(plugin, &decision, now) {
+    // What is wanted may be there at once, and then the next thing is wanted: keys, a list, the body.
+    let mut rounds = 0;
+    let decision = loop {
+        let mut octets = Vec::new();
+        let body = plugin.bodies.get(context, &mut octets)?;
+        let decision = plugin.decide(&head, body, now)?;
+        if let Some(longest) = decision.reads_body {
+            plugin.bodies.want(context, longest);
+        }
+        let Some(wish) = wanted(plugin, &decision, now).filter(|_| rounds < ROUNDS) else {
+            break decision;
+        };
+        rounds += 1;
         let hope = match wish {
             Wish::Keys { issuer, want } => plugin.fetcher.ask(plugin, (issuer, want), context, patience, now),
             Wish::Password(question) => plugin.checker.ask(plugin, &question, context, patience, now),
@@ -154,13 +161,10 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
         };
         match hope {
             Hope::Wait => return Ok(Stand::Waits),
-            Hope::Again => {
-                let body = plugin.bodies.get(context, &mut octets)?;
-                decision = plugin.decide(&head, body, now)?;
-            }
-            Hope::None => {}
+            Hope::Again => {}
+            Hope::None => break decision,
         }
-    }
+    };
     let stand = plugin.carry_out(&decision, &head, now)?;
     plugin.bodies.release(context);
     Ok(stand)

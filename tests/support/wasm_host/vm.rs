@@ -379,6 +379,20 @@ impl Vm {
 
     /// Hands over a request, and leaves it waiting if it has to.
     pub fn begin(&mut self, root: Root, request: &Request) -> Result<Stream, String> {
+        let (stream, action) = self.head(root, request, 1)?;
+        let host = self.store.data_mut();
+        if action != 0 && host.reply.is_none() && !host.abilities.full_life() && host.background.calls.is_empty() {
+            host.wrongs.push("paused without a call or a response: an APISIX worker crashes".to_owned());
+        }
+        Ok(stream)
+    }
+
+    /// Hands over a head whose body is still to come; what the module says of it.
+    pub fn begin_open(&mut self, root: Root, request: &Request) -> Result<(Stream, u32), String> {
+        self.head(root, request, 0)
+    }
+
+    fn head(&mut self, root: Root, request: &Request, end: u32) -> Result<(Stream, u32), String> {
         let id = self.new_id();
         self.store.data_mut().switch(id);
         self.reset(&Options::default());
@@ -388,14 +402,49 @@ impl Vm {
         self.enter_context(id);
         self.call::<(u32, u32), ()>("proxy_on_context_create", (id, root.id), Phase::Other)?;
         let count = u32::try_from(self.store.data().headers.len()).unwrap_or(0);
-        let action: u32 = self.call("proxy_on_request_headers", (id, count, 1), Phase::Request)?;
+        let action: u32 = self.call("proxy_on_request_headers", (id, count, end), Phase::Request)?;
         let host = self.store.data_mut();
         host.switch(id);
         host.background.resumed = action == 0;
-        if action != 0 && host.reply.is_none() && !host.abilities.full_life() && host.background.calls.is_empty() {
-            host.wrongs.push("paused without a call or a response: an APISIX worker crashes".to_owned());
+        Ok((Stream(id), action))
+    }
+
+    /// Hands over a part of a body that is held; what the module says of it.
+    pub fn data(&mut self, stream: Stream, part: &[u8], end: bool) -> Result<u32, String> {
+        self.store.data_mut().switch(stream.0);
+        self.store.data_mut().body.extend(part);
+        let size = u32::try_from(self.store.data().body.len()).unwrap_or(u32::MAX);
+        let action = self.call("proxy_on_request_body", (stream.0, size, u32::from(end)), Phase::Request)?;
+        self.store.data_mut().switch(stream.0);
+        if action == 0 {
+            self.store.data_mut().body.clear();
+            self.store.data_mut().background.resumed = true;
         }
-        Ok(Stream(id))
+        Ok(action)
+    }
+
+    /// Hands over trailers; what the module says of them.
+    pub fn trailers(&mut self, stream: Stream, trailers: Pairs) -> Result<u32, String> {
+        self.store.data_mut().switch(stream.0);
+        let count = u32::try_from(trailers.len()).unwrap_or(0);
+        self.store.data_mut().trailers = Some(trailers);
+        let action = self.call("proxy_on_request_trailers", (stream.0, count), Phase::Request)?;
+        self.store.data_mut().switch(stream.0);
+        self.store.data_mut().background.resumed |= action == 0;
+        Ok(action)
+    }
+
+    /// The trailers of a request as they are now.
+    pub fn trailers_now(&mut self, stream: Stream) -> Option<Pairs> {
+        self.store.data_mut().switch(stream.0);
+        self.store.data().trailers.clone()
+    }
+
+    /// The answer to a request, if there is one: its status and body.
+    pub fn reply_now(&mut self, stream: Stream) -> Option<(u32, String)> {
+        self.store.data_mut().switch(stream.0);
+        let reply = self.store.data().reply.as_ref();
+        reply.map(|reply| (reply.status, String::from_utf8_lossy(&reply.body).into_owned()))
     }
 
     /// Where a request stands: [`End::Stalled`] while it waits.
