@@ -23,8 +23,9 @@ const REAL: [&str; 3] = ["sk-real-openai-0123456789", "sk-real-beta-0123456789",
 #[test]
 fn official_libraries_chat_with_virtual_keys() {
     let Some((launch, module)) = available() else { return };
-    let Some(packages) = libraries() else { return };
+    // Before the libraries are installed, which two must not do at once.
     let _turn = turn();
+    let Some(packages) = libraries() else { return };
     let provider = Service::start("provider.py", &[], "");
     let policy = load_one("providers", now_seconds()).policy;
     let setup = Setup {
@@ -109,8 +110,9 @@ fn chat(envoy: &Envoy, packages: &str) -> (String, String) {
 #[test]
 fn the_sample_serves_the_same() {
     let Some((launch, module)) = available() else { return };
-    let Some(packages) = libraries() else { return };
+    // Before the libraries are installed, which two must not do at once.
     let _turn = turn();
+    let Some(packages) = libraries() else { return };
     let provider = Service::start("provider.py", &[], "");
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/ai.yaml");
     let mut text = std::fs::read_to_string(sample).expect("the sample");
