@@ -496,7 +496,7 @@ fn the_audit_line_is_json_in_the_log() {
     for headers in [[("x-api-key", KEY)], [("x-api-key", "gk_live_of_nobody_at_all")]] {
         get(envoy.listener("main"), "/x?key=secret", &headers).expect("an answer");
     }
-    let log = envoy.log();
+    let log = envoy.log_with("gatekey: audit ", 2);
     let told: Vec<Value> = log
         .lines()
         .filter_map(|line| line.split_once("gatekey: audit ").map(|(_, json)| json))

@@ -245,6 +245,18 @@ impl Envoy {
         fs::read(self.folder.join("envoy.log")).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default()
     }
 
+    /// All that Envoy has logged, once a text stands so many times in it; after a while, whatever there is.
+    pub fn log_with(&self, text: &str, count: usize) -> String {
+        let end = Instant::now() + LOG_LINE;
+        loop {
+            let log = self.log();
+            if log.matches(text).count() >= count || Instant::now() > end {
+                return log;
+            }
+            sleep(Duration::from_millis(5));
+        }
+    }
+
     /// How long the access log is, in octets.
     pub fn logged(&self) -> u64 {
         fs::metadata(self.folder.join("access.log")).map_or(0, |found| found.len())
