@@ -119,10 +119,9 @@ pub struct Denial {
 }
 
 /// In whose words a refusal is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// In ours, as the policy styles them.
-    #[default]
     Own,
     /// As a token endpoint does (RFC 6749 section 5.2).
     OAuth,

@@ -15,7 +15,6 @@ impl Document {
     /// Whether a request asks for it.
     pub fn is_asked(&self, head: &Head<'_>) -> bool {
         let method = matches!(head.first(":method"), Some(b"GET" | b"HEAD" | b"OPTIONS"));
-        let path = head.first(":path").and_then(|target| target.split(|b| *b == b'?').next());
-        method && path == Some(self.path.as_bytes())
+        method && head.path() == Some(self.path.as_bytes())
     }
 }

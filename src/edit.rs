@@ -54,9 +54,7 @@ impl Edits {
         let mut edits = Self::default();
         if head.complete {
             for (name, _) in head.pairs.iter().filter(|(name, _)| upstream.strip.covers(name)) {
-                if !edits.remove.iter().any(|other| other == name) {
-                    edits.remove.push(name.to_vec());
-                }
+                edits.take_away(name);
             }
         } else {
             edits.remove = upstream.strip.spellings().map(String::into_bytes).collect();
@@ -82,7 +80,7 @@ impl Edits {
         for location in read.locations() {
             match location {
                 Location::Bearer if head.values("authorization").any(bearer::is_bearer) => {
-                    self.remove.push(b"authorization".to_vec());
+                    self.take_away(b"authorization");
                 }
                 Location::Header(name) => self.hide_header(name, head),
                 Location::Cookie(name) => self.hide_cookie(name, head),
@@ -102,16 +100,23 @@ impl Edits {
     pub fn hide_header(&mut self, name: &str, head: &Head<'_>) {
         if head.complete {
             let spelled = head.pairs.iter().map(|(spelled, _)| *spelled).filter(|n| is_spelling(n, name));
-            self.remove.extend(spelled.map(<[u8]>::to_vec));
+            spelled.for_each(|spelled| self.take_away(spelled));
         } else {
-            self.remove.extend(spellings_of(name).map(String::into_bytes));
+            spellings_of(name).for_each(|spelled| self.take_away(spelled.as_bytes()));
+        }
+    }
+
+    /// Removes a header, once however many reasons there are: each removal is a call to the host.
+    fn take_away(&mut self, name: &[u8]) {
+        if !self.remove.iter().any(|other| other == name) {
+            self.remove.push(name.to_vec());
         }
     }
 
     /// Removes user and password.
     pub fn hide_password(&mut self, head: &Head<'_>) {
         if head.values("authorization").any(basic::is_basic) {
-            self.remove.push(b"authorization".to_vec());
+            self.take_away(b"authorization");
         }
     }
 

@@ -25,7 +25,7 @@ use crate::issue::exchange::Exchange;
 use crate::jose;
 use crate::list::lists::Standing;
 use crate::list::revoked::RevokedList;
-use crate::means::Means;
+use crate::means::{Body, Means};
 use crate::password::Work;
 use crate::password::stored::Stored;
 use crate::path::NormalPath;
@@ -250,10 +250,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
 
     /// Verifies everything that was shown; one bad credential spoils the rest.
     fn verify(&mut self, found: &Found<'_>) -> Result<Vec<Identity<'a>>, Reason> {
-        if self.now < Time::FLOOR {
-            self.trace.step(|| String::from("the clock cannot be right"));
-            return Err(Reason::Internal);
-        }
+        self.check_clock()?;
         let mut identities = Vec::with_capacity(2);
         if let Some(token) = &found.token {
             identities.push(self.verify_token(token)?);
@@ -272,6 +269,15 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             identities.push(self.verify_password(pair)?);
         }
         Ok(identities)
+    }
+
+    /// Nothing that ends can be judged by a clock that cannot be right.
+    fn check_clock(&mut self) -> Result<(), Reason> {
+        if self.now < Time::FLOOR {
+            self.trace.step(|| String::from("the clock cannot be right"));
+            return Err(Reason::Internal);
+        }
+        Ok(())
     }
 
     /// Checks a user's password. Somebody unknown costs as much as a wrong password, and is told the same.
@@ -443,6 +449,20 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
                 self.edits.hide_header("authorization", self.head);
             }
             self.edits.hide_credentials(self.places(), self.head);
+        }
+    }
+}
+
+impl<'m, T> Case<'_, '_, 'm, T> {
+    /// The body, of which so much is looked at, or the wish for it.
+    fn body(&mut self, longest: usize) -> Result<&'m [u8], Reason> {
+        match self.means.body {
+            Body::Awaited => {
+                self.wants = Some(Wish::Body);
+                Err(Reason::Internal)
+            }
+            Body::Whole(body) if body.len() <= longest => Ok(body),
+            Body::Whole(_) | Body::TooLong => Err(Reason::BodyTooLarge),
         }
     }
 }

@@ -45,6 +45,11 @@ impl<'a> Head<'a> {
         (values.next().is_none() && !value.is_empty()).then_some(value)
     }
 
+    /// The path asked for, as it came, without its query.
+    pub fn path(&self) -> Option<&'a [u8]> {
+        self.first(":path").and_then(|target| target.split(|b| *b == b'?').next())
+    }
+
     /// The host asked for: `:authority`, else the Host header.
     pub fn host(&self) -> Option<&'a [u8]> {
         self.first(":authority").or_else(|| self.first("host"))

@@ -1,10 +1,10 @@
 //! Requests to a provider: which model they are for, and the key that goes on in place of the caller's.
 
 use super::Case;
-use crate::decision::{Trace, Wish};
+use crate::credential::read::{is_named, parameters, query_of};
+use crate::decision::Trace;
 use crate::deny::Reason;
 use crate::identity::Identity;
-use crate::means::Body;
 use crate::path::NormalPath;
 use crate::provider::Provider;
 use crate::provider::model::{self, Models};
@@ -78,9 +78,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
     /// Whether a request cannot have a model do anything: it reads, and is no beginning of another protocol.
     fn only_reads(&self, target: &[u8]) -> bool {
         let reads = matches!(self.head.first(":method"), Some(b"GET" | b"HEAD"));
-        let query = crate::credential::read::query_of(target).unwrap_or_default();
-        let names = crate::credential::read::parameters(query)
-            .any(|(name, _)| crate::credential::read::is_named(name, "model"));
+        let names = parameters(query_of(target).unwrap_or_default()).any(|(name, _)| is_named(name, "model"));
         reads && !names && self.head.first("upgrade").is_none() && self.head.first(":protocol").is_none()
     }
 
@@ -95,14 +93,6 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             self.trace.step(|| String::from("the body is not called JSON in UTF-8, so that its model cannot be read"));
             return Err(Reason::ModelForbidden);
         }
-        match self.means.body {
-            Body::Awaited => {
-                self.wants = Some(Wish::Body);
-                Err(Reason::Internal)
-            }
-            Body::TooLong => Err(Reason::BodyTooLarge),
-            Body::Whole(body) if body.len() > provider.longest => Err(Reason::BodyTooLarge),
-            Body::Whole(body) => Ok(model::in_body(body)),
-        }
+        self.body(provider.longest).map(model::in_body)
     }
 }

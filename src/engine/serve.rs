@@ -5,15 +5,14 @@ use std::borrow::Cow;
 use super::Case;
 use crate::condition::Facts;
 use crate::conditions::Unmet;
-use crate::credential::basic::{self, Pair};
+use crate::credential::basic::Pair;
 use crate::credential::{Kinds, read};
-use crate::decision::{Denial, Shape, Trace, Verdict, Wish};
+use crate::decision::{Denial, Shape, Trace, Verdict};
 use crate::deny::Reason;
 use crate::identity::Identity;
 use crate::issue::claims::Statement;
 use crate::issue::endpoint::TokenEndpoint;
 use crate::issue::form::{self, Form};
-use crate::means::Body;
 use crate::reply::Reply;
 
 /// The kinds of credential that a token endpoint takes: an API key, or one in the place of a password.
@@ -81,15 +80,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
 
     fn form(&mut self) -> Result<Form, Reason> {
         self.reads_body = Some(form::LONGEST);
-        let body = match self.means.body {
-            Body::Awaited => {
-                self.wants = Some(Wish::Body);
-                return Err(Reason::Internal);
-            }
-            Body::TooLong => return Err(Reason::BodyTooLarge),
-            Body::Whole(body) if body.len() > form::LONGEST => return Err(Reason::BodyTooLarge),
-            Body::Whole(body) => body,
-        };
+        let body = self.body(form::LONGEST)?;
         if !self.head.only("content-type").is_some_and(form::is_form) {
             self.trace.step(|| String::from("the body is no application/x-www-form-urlencoded"));
             return Err(Reason::RequestMalformed);
@@ -100,23 +91,15 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
     /// Who asks: by user and password (RFC 6749 section 2.3.1), in the header or the form, or by an API key in its usual
     /// place. More than one of these is one too many.
     fn client(&mut self, form: &Form) -> Result<Identity<'a>, Reason> {
-        if self.now < crate::time::Time::FLOOR {
-            return Err(Reason::Internal);
-        }
-        let mut authorizations = self.head.values("authorization");
-        let authorization = authorizations.next();
-        if authorizations.next().is_some() {
-            return Err(Reason::CredentialAmbiguous);
-        }
-        let basic = authorization.map(basic::pair).transpose()?.flatten();
-        let found = read::read(&self.policy.read, Kinds { key: true, ..Kinds::default() }, self.head)?;
+        self.check_clock()?;
+        let found = read::read(&self.policy.read, TAKES, self.head)?;
         let posted = (form.get("client_id"), form.get("client_secret"));
-        self.shown = Kinds { key: found.key.is_some() || posted.1.is_some(), ..Kinds::default() };
-        self.shown.password = basic.is_some();
+        let (key, password) = (found.key.is_some() || posted.1.is_some(), found.password.is_some());
+        self.shown = Kinds { token: false, key, password };
         if found.token.is_some() {
             return Err(Reason::KeyInvalid);
         }
-        match (basic, found.key, posted) {
+        match (found.password, found.key, posted) {
             (None, None, (_, None)) => Err(Reason::CredentialMissing),
             (Some(pair), None, (id, None)) => {
                 let (name, secret) = coded(&pair).ok_or(Reason::RequestMalformed)?;

@@ -20,8 +20,7 @@ pub struct TokenEndpoint {
 impl TokenEndpoint {
     /// Whether a request is for it.
     pub fn is_asked(&self, head: &Head<'_>) -> bool {
-        let path = head.first(":path").and_then(|target| target.split(|b| *b == b'?').next());
-        path == Some(self.path.as_bytes())
+        head.path() == Some(self.path.as_bytes())
     }
 
     /// The answer with a token (RFC 6749 section 5.1).
