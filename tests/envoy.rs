@@ -3,24 +3,18 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use support::echo::Echo;
-use support::envoy::{AfterTrap, Envoy, Launch, Setup, available};
+use support::envoy::{AfterTrap, Envoy, Launch, Setup, available, turn};
 use support::http::{Client, get};
 use support::keys::{ASYMMETRIC, jwk};
 use support::load::{ask, token};
 use support::run::{Run, counted};
 use support::{CaseFile, Rung, Tally, check, load_all, load_one, now_seconds, say};
-
-/// One Envoy at a time: the machine is small, and a start compiles the module.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// What every test needs, or None where the machine has no Envoy.
 struct Bench {

@@ -5,11 +5,10 @@ mod support;
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use support::envoy::{AfterTrap, Envoy, Setup, available};
+use support::envoy::{AfterTrap, Envoy, Setup, available, turn};
 use support::http::get;
 use support::load_one;
 use support::now_seconds;
@@ -137,10 +136,4 @@ fn the_sample_serves_the_same() {
     chat(&envoy, &packages);
     assert_eq!(envoy.crashes(), Vec::<String>::new());
     assert!(REAL.iter().chain(&[KEY]).all(|key| !envoy.log().contains(key)));
-}
-
-/// One Envoy at a time: the machine is small, and a start compiles the module.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,26 +7,20 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use support::echo::Echo;
-use support::envoy::{Envoy, available};
+use support::envoy::{Envoy, available, turn};
 use support::http::get;
 use support::now_seconds;
 use support::quota::Quota;
 
 const SECRET: &str = "a-secret-for-the-samples-of-envoy-0123";
 const KEYS: [&str; 2] = ["gk_sample_0123456789abcdef", "gk_sample_fedcba9876543210"];
-
-/// One Envoy at a time: the machine is small, and a start compiles the module.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// An Envoy that runs a sample, and the service behind it.
 struct Sample {

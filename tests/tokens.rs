@@ -5,7 +5,6 @@ mod support;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use support::bootstrap::HELD;
 use support::echo::Echo;
-use support::envoy::{AfterTrap, Envoy, Launch, Setup, available};
+use support::envoy::{AfterTrap, Envoy, Launch, Setup, available, turn};
 use support::http::{Client, Response, get};
 use support::keys::{self, text};
 use support::service::{Service, pyjwt};
@@ -23,12 +22,6 @@ const KEY: &str = "gk_live_0123456789abcdef";
 const OTHER: &str = "gk_live_fedcba9876543210";
 const SECRET: &str = "a-secret-that-gateway-and-service-share";
 const ISSUER: &str = "https://gateway.example.com";
-
-/// One Envoy at a time: the machine is small, and a start compiles the module.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn setup(module: &[u8], echo: &Echo, policies: Vec<(String, Value)>, clusters: Vec<(String, SocketAddr)>) -> Setup {
     let env = [("SIGNING_KEY", text("p256.pem")), ("OLD_KEY", text("ed25519.pem")), ("SHARED", SECRET.into())];

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,12 @@ pub enum Launch {
     Binary(PathBuf),
     /// The image's name.
     Docker(String),
+}
+
+/// One Envoy of a test file at a time: the machine is small, and a start compiles the module.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An Envoy and a module, or None after saying loudly why there is none.
