@@ -12,7 +12,7 @@ use support::echo::Echo;
 use support::envoy::{AfterTrap, Envoy, Setup, available};
 use support::http::Client;
 use support::keyserver::KeyServer;
-use support::load::{ask, at_once};
+use support::load::{ask, at_once, everywhere};
 use support::say;
 
 /// An Envoy, and the issuer that it asks.
@@ -95,7 +95,7 @@ fn through_bad_hours_nothing_opens_and_what_is_known_serves() {
     for mode in ["fail", "garbage", "big", "empty", "redirect", "html", "deep", "truncated", "reset"] {
         scene.issuer.mode("ok");
         // Until each worker knows the token, and after what went wrong before asks again.
-        while !(0..12).all(|_| scene.status("opaque-1") == 200) {
+        while !everywhere(|| scene.status("opaque-1") == 200) {
             sleep(Duration::from_millis(50));
         }
         scene.issuer.mode(mode);
@@ -108,7 +108,7 @@ fn through_bad_hours_nothing_opens_and_what_is_known_serves() {
         assert_eq!(scene.status("opaque-1"), 503, "{mode}: an answer counts for two seconds");
     }
     scene.issuer.mode("ok");
-    while !(0..12).all(|_| scene.status("opaque-1") == 200) {
+    while !everywhere(|| scene.status("opaque-1") == 200) {
         sleep(Duration::from_millis(50));
     }
     say(&format!(
@@ -123,7 +123,7 @@ fn through_bad_hours_nothing_opens_and_what_is_known_serves() {
 fn an_issuer_that_is_silent_holds_requests_for_five_seconds_and_no_others() {
     let Some(scene) = Scene::new() else { return };
     scene.knows("opaque-1", "alice");
-    while !(0..12).all(|_| scene.status("opaque-1") == 200) {
+    while !everywhere(|| scene.status("opaque-1") == 200) {
         sleep(Duration::from_millis(50));
     }
     scene.issuer.mode("stall");

@@ -13,7 +13,7 @@ use support::echo::Echo;
 use support::envoy::{AfterTrap, Envoy, Setup, available};
 use support::http::Client;
 use support::keyserver::{KeyServer, PATH};
-use support::load::{Tally, ask, at_once, steady, token};
+use support::load::{Tally, ask, at_once, everywhere, steady, token};
 use support::say;
 
 const ISS: &str = "https://id.test/";
@@ -74,14 +74,11 @@ impl Scene {
     /// Waits until a token is answered so; how long it took.
     fn until(&self, token: &str, status: u16, patience: Duration) -> Duration {
         let start = Instant::now();
-        loop {
-            // On many connections, so that every worker is asked.
-            if (0..12).all(|_| self.status(token) == status) {
-                return start.elapsed();
-            }
+        while !everywhere(|| self.status(token) == status) {
             assert!(start.elapsed() < patience, "not answered {status} within {patience:?}\n{}", self.envoy.log());
             sleep(Duration::from_millis(100));
         }
+        start.elapsed()
     }
 
     fn fetches(&self) -> usize {
