@@ -10,7 +10,7 @@ use super::{clients, revoked};
 use crate::jwks::fetch::{Answer, Part};
 
 /// How many octets are asked for at once.
-pub const PIECE: u64 = 512 * 1024;
+pub const PIECE: u64 = 256 * 1024;
 /// The longest document that is taken in pieces, in octets.
 pub const LONGEST: u64 = 192 * 1024 * 1024;
 /// The longest document that is taken in one piece from a server that gives no other.
@@ -20,8 +20,8 @@ pub const LONGEST_AT_ONCE: usize = 1024 * 1024;
 /// How often a document may change while it is loaded.
 const MOST_RESTARTS: u8 = 3;
 /// How many octets are read, and how many entries put in order, in one step of work.
-pub const STEP: usize = 128 * 1024;
-const STEP_ENTRIES: usize = 4 * 1024;
+pub const STEP: usize = 64 * 1024;
+const STEP_ENTRIES: usize = 2 * 1024;
 
 /// A load under way.
 #[derive(Debug)]
