@@ -21,7 +21,7 @@ use crate::edit::Edits;
 use crate::forwarded;
 use crate::head::Head;
 use crate::identity::Identity;
-use crate::issue::exchange::Exchange;
+use crate::issue::exchange::{Exchange, Untold};
 use crate::jose;
 use crate::list::lists::Standing;
 use crate::list::revoked::RevokedList;
@@ -234,11 +234,15 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             return Ok(identities);
         }
         if let Some(exchange) = &upstream.token {
-            let value = exchange.value(self.policy.index, &identities, captures, self.means.mint, self.now);
-            let value = value.map_err(|_| {
-                self.trace
-                    .step(|| String::from("the token for the service cannot tell a claim exactly, or is too long"));
-                Reason::ClaimMismatch
+            let with = (&mut *self.means.mint, self.means.offload);
+            let value = exchange.value(self.policy.index, &identities, captures, with, self.now);
+            let value = value.map_err(|why| match why {
+                Untold::Claims => {
+                    self.trace
+                        .step(|| String::from("the token for the service cannot tell a claim exactly, or is too long"));
+                    Reason::ClaimMismatch
+                }
+                Untold::Signature => self.unsigned(),
             })?;
             if let Some(value) = value {
                 self.trace.step(|| format!("a token for the service goes into the header {}", exchange.header));

@@ -14,6 +14,7 @@ use crate::document::Document;
 use crate::issue::endpoint::TokenEndpoint;
 use crate::issue::signer::Signer;
 use crate::jose::issuer::Issuers;
+use crate::jose::offload::Offload;
 use crate::list::revoked::RevokedList;
 use crate::list::source::{Content, ListSource};
 use crate::provider::Provider;
@@ -149,6 +150,11 @@ impl Policy {
             endpoint.into_iter().chain(policy.upstream.token.as_ref().map(|token| &token.profile))
         });
         profiles.map(|profile| profile.signer.as_ref())
+    }
+
+    /// Whether each key that signs does so with the help of `offload`, if it needs any.
+    pub fn signs_with(&self, offload: &dyn Offload) -> bool {
+        self.signers().flat_map(Signer::keys).all(|key| key.signs_with(offload))
     }
 
     /// Whether the body of a request to this provider may be looked at, for the model that it names.

@@ -34,6 +34,7 @@ fn expand(text: &str) -> String {
     let even = format!("{}A", &modulus[..modulus.len() - 1]);
     let text = text.replace("<n1024>", &member("rsa1024", "n")).replace("<n2048>", &modulus).replace("<nEven>", &even);
     let text = text.replace("<x256>", &member("p256", "x")).replace("<y256>", &member("p256", "y"));
+    let text = text.replace("<rsa1024>", &support::keys::text("rsa1024.pem").replace('\n', "\\n"));
     let text = text.replace("<x25519>", &member("ed25519", "x"));
     let text = text.replace("<D1>", &D1.to_uppercase()).replace("<d1>", D1).replace("<d2>", D2).replace("<d3>", D3);
     let text = text.replace("<k32>", K32);

@@ -24,7 +24,12 @@ const SECRET: &str = "a-secret-that-gateway-and-service-share";
 const ISSUER: &str = "https://gateway.example.com";
 
 fn setup(module: &[u8], echo: &Echo, policies: Vec<(String, Value)>, clusters: Vec<(String, SocketAddr)>) -> Setup {
-    let env = [("SIGNING_KEY", text("p256.pem")), ("OLD_KEY", text("ed25519.pem")), ("SHARED", SECRET.into())];
+    let env = [
+        ("SIGNING_KEY", text("p256.pem")),
+        ("OLD_KEY", text("ed25519.pem")),
+        ("RSA_KEY", text("rsa2048.pem")),
+        ("SHARED", SECRET.into()),
+    ];
     Setup {
         module: module.to_vec(),
         policies,
@@ -113,24 +118,36 @@ fn services_take_tokens_that_a_key_was_shown_for() {
     let policies = vec![
         ("public".into(), gateway(keys)),
         ("secret".into(), gateway(json!({ "secret": { "env": "SHARED" }, "algorithm": "HS256" }))),
+        // Envoy signs these.
+        ("rsa".into(), gateway(json!({ "private_key": { "env": "RSA_KEY" } }))),
         ("exchange".into(), exchange),
     ];
     let gates = started(&launch, &setup(&module, &echo, policies, Vec::new()));
-    let (public, secret) = (gates.listener("public"), gates.listener("secret"));
-    let fetched =
-        json!({ "jwks": { "uri": "http://g.test/.well-known/jwks.json", "cluster": "gateway", "refresh": "5s" } });
+    let (public, secret, rsa) = (gates.listener("public"), gates.listener("secret"), gates.listener("rsa"));
+    let fetched = |cluster: &str| {
+        guard(json!({ "jwks": {
+            "uri": "http://g.test/.well-known/jwks.json", "cluster": cluster, "refresh": "5s",
+        } }))
+    };
     let policies = vec![
-        ("a-public".into(), guard(fetched)),
+        ("a-public".into(), fetched("gateway")),
+        ("a-rsa".into(), fetched("rsa")),
         ("a-secret".into(), guard(json!({ "secret": { "env": "SHARED" }, "algorithms": ["HS256"] }))),
     ];
-    let services = started(&launch, &setup(&module, &echo, policies, vec![("gateway".into(), public)]));
+    let services =
+        started(&launch, &setup(&module, &echo, policies, vec![("gateway".into(), public), ("rsa".into(), rsa)]));
     let Some(packages) = pyjwt() else { return };
-    let keys = format!("http://{public}/.well-known/jwks.json");
-    let b = Service::start("service.py", &[&keys, ISSUER, "orders", "tier"], &packages);
+    let with_pyjwt = |gate: SocketAddr| {
+        let keys = format!("http://{gate}/.well-known/jwks.json");
+        Service::start("service.py", &[&keys, ISSUER, "orders", "tier"], &packages)
+    };
+    let (b, b_rsa) = (with_pyjwt(public), with_pyjwt(rsa));
     let doors = [
         ("A, by public key", public, services.listener("a-public")),
         ("A, by secret", secret, services.listener("a-secret")),
         ("B, with PyJWT", public, b.address),
+        ("A, by RSA key", rsa, services.listener("a-rsa")),
+        ("B, by RSA key", rsa, b_rsa.address),
     ];
     let mut figures = Vec::new();
     let mut leaked = Vec::new();

@@ -215,8 +215,8 @@ impl Costs {
             (End::Passed, _) if trace.calls.contains_key("proxy_http_call") => "good, after asking its issuer",
             (End::Passed, _) if trace.calls.contains_key("proxy_get_buffer_bytes") => "good, after a look at the body",
             (End::Passed, _) if trace.calls.contains_key("proxy_get_property") => "good, after a look at the peer",
-            (End::Passed, Some("jwt")) if trace.calls.contains_key("proxy_call_foreign_function") => {
-                "good token, whose signature the host checks"
+            (End::Passed, _) if trace.calls.contains_key("proxy_call_foreign_function") => {
+                "good, with a signature that the host checks or makes"
             }
             (End::Passed, Some("jwt")) => "good token",
             (End::Passed, Some("key")) => "good key",

@@ -9,6 +9,7 @@ use gatekey::issue::private;
 use gatekey::issue::signer::SigningKey;
 use gatekey::jose::alg::Alg;
 use gatekey::jose::compact;
+use gatekey::jose::offload::NoOffload;
 use gatekey::json::{self, Json, Limits};
 use gatekey::redact::Secret;
 use gatekey::time::{Time, parse_duration};
@@ -73,7 +74,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
     let claims = claims(args, source.claims, now)?;
     let part = |members: Members| URL_SAFE_NO_PAD.encode(Json::Object(members).to_string());
     let signed = format!("{}.{}", part(header), part(claims));
-    let signature = URL_SAFE_NO_PAD.encode(key.signature(signed.as_bytes()));
+    let Some(signature) = key.signature(signed.as_bytes(), &NoOffload) else {
+        return Err(Failure::Input(String::from(
+            "gatekey: with an RSA key only a host signs, such as Envoy; mint takes P-256 and Ed25519 keys\n",
+        )));
+    };
+    let signature = URL_SAFE_NO_PAD.encode(signature);
     Ok(writeln!(out, "{signed}.{signature}")?)
 }
 

@@ -137,6 +137,7 @@ fn key(node: &Node<'_>, fields: &Fields<'_>, secrets: &Secrets<'_>) -> Option<Si
         ("HS512", Alg::Hs512),
         ("ES256", Alg::Es256),
         ("EdDSA", Alg::EdDsa),
+        ("RS256", Alg::Rs256),
     ];
     let named = match fields.scalar("algorithm") {
         Some(node) => Some((one_of(&node, "algorithm", &choices)?, node)),

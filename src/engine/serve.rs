@@ -73,9 +73,17 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         // No token outlives the key that it stands for.
         let full = self.now.plus(endpoint.profile.ttl);
         let expires = identity.expires().map_or(full, |end| end.min(full));
-        let token = self.means.mint.make(&endpoint.profile, &said, self.now, expires);
+        let means = &mut *self.means;
+        let token = means.mint.make(&endpoint.profile, &said, self.now, expires, means.offload);
+        let token = token.ok_or_else(|| self.unsigned())?;
         self.trace.step(|| format!("client `{name}` gets a token"));
         Ok((endpoint.answer(&token, expires.millis() / 1000 - self.now.millis() / 1000, &scopes), identity))
+    }
+
+    /// The host had to sign a token, and did not.
+    pub(super) fn unsigned(&mut self) -> Reason {
+        self.trace.step(|| String::from("the host has not signed the token"));
+        Reason::Internal
     }
 
     fn form(&mut self) -> Result<Form, Reason> {

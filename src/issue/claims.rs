@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::signer::Signer;
 use crate::identity::Identity;
+use crate::jose::offload::Offload;
 use crate::json::{Json, write_text};
 use crate::time::Time;
 use crate::upstream::{Source, is_rounded};
@@ -110,10 +111,11 @@ impl TokenProfile {
         if text.len() > LONGEST { Err(UnfitClaims) } else { Ok(text) }
     }
 
-    /// The token that says so, from now on.
-    pub fn sign(&self, said: &str, id: &str, now: Time, expires: Time) -> String {
+    /// The token that says so, from now on; `None` if the host had to sign and did not.
+    pub fn sign(&self, said: &str, id: &str, now: Time, expires: Time, offload: &dyn Offload) -> Option<String> {
         let (now, expires) = (now.millis() / 1000, expires.millis() / 1000);
-        self.signer.sign(&format!("{said},\"iat\":{now},\"nbf\":{now},\"exp\":{expires},\"jti\":\"{id}\"}}"))
+        let claims = format!("{said},\"iat\":{now},\"nbf\":{now},\"exp\":{expires},\"jti\":\"{id}\"}}");
+        self.signer.sign(&claims, offload)
     }
 }
 

@@ -7,6 +7,7 @@ use super::claims::{Statement, TokenProfile, UnfitClaims};
 use super::mint::Mint;
 use crate::credential::Kind;
 use crate::identity::Identity;
+use crate::jose::offload::Offload;
 use crate::time::Time;
 
 /// How the service is told who calls.
@@ -19,6 +20,21 @@ pub struct Exchange {
     pub act: bool,
 }
 
+/// Why there is no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untold {
+    /// A claim cannot be told exactly, or there are too many of them.
+    Claims,
+    /// The host had to sign, and did not.
+    Signature,
+}
+
+impl From<UnfitClaims> for Untold {
+    fn from(_: UnfitClaims) -> Self {
+        Self::Claims
+    }
+}
+
 impl Exchange {
     /// Whether the token stands where credentials do.
     pub fn takes_authorization(&self) -> bool {
@@ -28,15 +44,15 @@ impl Exchange {
     /// The value of the header for these identities; `place` is the policy's.
     ///
     /// # Errors
-    /// [`UnfitClaims`] if a claim cannot be told exactly.
+    /// Why there is none.
     pub fn value(
         &self,
         place: usize,
         identities: &[Identity<'_>],
         captures: &[(&str, Cow<'_, str>)],
-        mint: &mut Mint,
+        (mint, offload): (&mut Mint, &dyn Offload),
         now: Time,
-    ) -> Result<Option<Vec<u8>>, UnfitClaims> {
+    ) -> Result<Option<Vec<u8>>, Untold> {
         let Some(first) = identities.first() else {
             return Ok(None);
         };
@@ -54,7 +70,7 @@ impl Exchange {
         };
         let said = self.profile.say(&about, identities, captures)?;
         let limit = identities.iter().filter_map(Identity::expires).min();
-        let token = mint.keep(place, &self.profile, said, now, limit);
+        let token = mint.keep(place, &self.profile, said, now, limit, offload).ok_or(Untold::Signature)?;
         let scheme = if self.takes_authorization() { "Bearer " } else { "" };
         Ok(Some([scheme.as_bytes(), token.as_bytes()].concat()))
     }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::claims::TokenProfile;
+use crate::jose::offload::Offload;
 use crate::time::Time;
 
 /// The shortest time that a token counts, in milliseconds.
@@ -41,14 +42,21 @@ impl Mint {
         Self { key: Zeroizing::new(key), count: 0, kept: HashMap::with_hasher(state) }
     }
 
-    /// A token that nobody else gets.
-    pub fn make(&mut self, profile: &TokenProfile, said: &str, now: Time, expires: Time) -> String {
+    /// A token that nobody else gets; `None` if the host had to sign and did not.
+    pub fn make(
+        &mut self,
+        profile: &TokenProfile,
+        said: &str,
+        now: Time,
+        expires: Time,
+        offload: &dyn Offload,
+    ) -> Option<String> {
         let id = self.id(now);
-        profile.sign(said, &id, now, expires)
+        profile.sign(said, &id, now, expires, offload)
     }
 
     /// A token that says so, made now or a while ago; `place` tells profiles apart. It does not outlive `limit`, which
-    /// is when what it stands for ends.
+    /// is when what it stands for ends. `None` if the host had to sign and did not.
     pub fn keep(
         &mut self,
         place: usize,
@@ -56,7 +64,8 @@ impl Mint {
         said: String,
         now: Time,
         limit: Option<Time>,
-    ) -> Rc<str> {
+        offload: &dyn Offload,
+    ) -> Option<Rc<str>> {
         // A token that is taken within its leeway stands for something yet.
         let limit = limit.map(|limit| limit.max(now.plus(LEAST)));
         let key = (place, said);
@@ -64,12 +73,12 @@ impl Mint {
         if let Some(kept) =
             self.kept.get(&key).filter(|kept| kept.made <= now && now < kept.fresh && within(kept.expires))
         {
-            return Rc::clone(&kept.token);
+            return Some(Rc::clone(&kept.token));
         }
         let full = now.plus(profile.ttl);
         let expires = limit.filter(|limit| *limit < full).unwrap_or(full);
         let id = self.id(now);
-        let token: Rc<str> = profile.sign(&key.1, &id, now, expires).into();
+        let token: Rc<str> = profile.sign(&key.1, &id, now, expires, offload)?.into();
         // The last fifth of its time is for whoever gets it last.
         let fresh = expires.plus(-(expires.millis().saturating_sub(now.millis()) / 5));
         if self.kept.len() >= MOST {
@@ -79,7 +88,7 @@ impl Mint {
             self.kept.clear();
         }
         self.kept.insert(key, Kept { token: Rc::clone(&token), made: now, fresh, expires });
-        token
+        Some(token)
     }
 
     /// An id that no other token has (RFC 7519 section 4.1.7).
@@ -99,6 +108,7 @@ mod tests {
     use super::*;
     use crate::issue::signer::{Signer, SigningKey};
     use crate::jose::alg::Alg;
+    use crate::jose::offload::NoOffload;
     use crate::redact::Secret;
 
     fn profile() -> TokenProfile {
@@ -113,7 +123,7 @@ mod tests {
         let start = Time::FLOOR;
         let mut at = |millis, limit: Option<i64>| {
             let limit = limit.map(|limit| start.plus(limit));
-            mint.keep(0, &profile, "{\"a\":1".into(), start.plus(millis), limit)
+            mint.keep(0, &profile, "{\"a\":1".into(), start.plus(millis), limit, &NoOffload).unwrap()
         };
         let first = at(0, None);
         assert_eq!(first, at(79_999, None));
@@ -129,10 +139,10 @@ mod tests {
     #[test]
     fn does_not_mix_profiles_or_grow() {
         let (profile, mut mint) = (profile(), Mint::new(b"seed"));
-        let one = mint.keep(0, &profile, "{\"a\":1".into(), Time::FLOOR, None);
-        assert_ne!(one, mint.keep(1, &profile, "{\"a\":1".into(), Time::FLOOR, None));
+        let mut keep = |place, said: String| mint.keep(place, &profile, said, Time::FLOOR, None, &NoOffload).unwrap();
+        assert_ne!(keep(0, "{\"a\":1".into()), keep(1, "{\"a\":1".into()));
         for number in 0..3 * MOST {
-            mint.keep(0, &profile, format!("{{\"a\":{number}"), Time::FLOOR, None);
+            keep(0, format!("{{\"a\":{number}"));
         }
         assert!(mint.kept.len() <= MOST);
     }

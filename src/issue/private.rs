@@ -1,4 +1,5 @@
-//! Private keys as text: PEM (RFC 5958 PKCS#8, RFC 5915) or JWK (RFC 7517 section 4). No message quotes any of it.
+//! Private keys as text: PEM (RFC 5958 PKCS#8, RFC 5915, RFC 8017 PKCS#1) or JWK (RFC 7517 section 4). No message quotes
+//! any of it.
 
 use std::fmt;
 
@@ -8,13 +9,14 @@ use zeroize::Zeroizing;
 
 use super::signer::SigningKey;
 use crate::jose::compact::decode;
-use crate::jose::der::{EC_PUBLIC_KEY, INTEGER, OBJECT, SEQUENCE};
+use crate::jose::der::{EC_PUBLIC_KEY, INTEGER, OBJECT, OCTET_STRING, RSA_ENCRYPTION, SEQUENCE};
 use crate::jose::ecdsa::Curve;
+use crate::jose::fault::KeyFault;
 use crate::jose::pem::{Block, Der, ED25519};
+use crate::jose::rsa_private::{NUMBERS, RsaFault, RsaPrivate};
 use crate::json::{self, Json, Limits};
 
 const LIMITS: Limits = Limits { depth: 4, members: 32 };
-const OCTET_STRING: u8 = 0x04;
 
 /// Why a text is no key that signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +29,11 @@ pub enum PrivateFault {
     Public,
     /// It is locked by a password.
     Encrypted,
-    /// It is an RSA key.
-    Rsa,
-    /// It is on another curve.
+    /// It is an RSA key that cannot be trusted.
+    Rsa(KeyFault),
+    /// It is an RSA key without all of its numbers.
+    Numbers,
+    /// It is of another kind.
     Kind,
 }
 
@@ -40,8 +44,9 @@ impl fmt::Display for PrivateFault {
             PrivateFault::Content => "does not hold what it says",
             PrivateFault::Public => "is a public key, which cannot sign",
             PrivateFault::Encrypted => "is locked by a password",
-            PrivateFault::Rsa => "is an RSA key, with which gatekey does not sign",
-            PrivateFault::Kind => "is neither a P-256 nor an Ed25519 key",
+            PrivateFault::Rsa(fault) => return write!(f, "is an RSA key that cannot be trusted: {fault}"),
+            PrivateFault::Numbers => "is an RSA key without all of n, e, d, p, q, dp, dq and qi",
+            PrivateFault::Kind => "is neither a P-256, an Ed25519 nor an RSA key",
         })
     }
 }
@@ -66,7 +71,7 @@ fn pem(text: &str) -> Result<SigningKey, PrivateFault> {
             "PRIVATE KEY" => pkcs8(&der()?),
             "EC PRIVATE KEY" => ec(&der()?),
             "ENCRYPTED PRIVATE KEY" => Err(PrivateFault::Encrypted),
-            "RSA PRIVATE KEY" => Err(PrivateFault::Rsa),
+            "RSA PRIVATE KEY" => rsa(RsaPrivate::from_der(&der()?)),
             "PUBLIC KEY" | "CERTIFICATE" | "RSA PUBLIC KEY" => Err(PrivateFault::Public),
             _ => Err(PrivateFault::Form),
         };
@@ -88,7 +93,7 @@ fn pkcs8(der: &[u8]) -> Result<SigningKey, PrivateFault> {
             let seed = Der::whole(key).and_then(|mut outer| outer.take(OCTET_STRING)).map_err(wrong)?;
             SigningKey::ed25519(seed).ok_or(PrivateFault::Content)
         }
-        crate::jose::der::RSA_ENCRYPTION => Err(PrivateFault::Rsa),
+        RSA_ENCRYPTION => rsa(RsaPrivate::from_der(key)),
         _ => Err(PrivateFault::Kind),
     }
 }
@@ -111,6 +116,27 @@ fn ec(der: &[u8]) -> Result<SigningKey, PrivateFault> {
     SigningKey::p256(secret).ok_or(PrivateFault::Content)
 }
 
+fn rsa(key: Result<RsaPrivate, RsaFault>) -> Result<SigningKey, PrivateFault> {
+    key.map(SigningKey::rsa).map_err(|fault| match fault {
+        RsaFault::Form => PrivateFault::Content,
+        RsaFault::Key(fault) => PrivateFault::Rsa(fault),
+    })
+}
+
+/// The numbers of an RSA key (RFC 7518 section 6.3).
+fn rsa_numbers(jwk: &Json<'_>) -> Result<SigningKey, PrivateFault> {
+    let mut numbers: [Zeroizing<Vec<u8>>; NUMBERS] = Default::default();
+    for (number, name) in numbers.iter_mut().zip(["n", "e", "d", "p", "q", "dp", "dq", "qi"]) {
+        let text = jwk.get(name).and_then(Json::as_str).ok_or(PrivateFault::Numbers)?;
+        *number = Zeroizing::new(decode(text.as_bytes()).ok_or(PrivateFault::Content)?);
+    }
+    // More than two primes.
+    if jwk.get("oth").is_some() {
+        return Err(PrivateFault::Content);
+    }
+    rsa(RsaPrivate::from_numbers(&numbers.each_ref().map(|number| number.as_slice())))
+}
+
 fn jwk(text: &str) -> Result<SigningKey, PrivateFault> {
     let jwk = json::read(text.as_bytes(), LIMITS).map_err(|_| PrivateFault::Form)?;
     let member = |name: &str| jwk.get(name).and_then(Json::as_str);
@@ -123,7 +149,7 @@ fn jwk(text: &str) -> Result<SigningKey, PrivateFault> {
     let key = match (member("kty"), member("crv")) {
         (Some("EC"), Some("P-256")) => SigningKey::p256(&secret),
         (Some("OKP"), Some("Ed25519")) => SigningKey::ed25519(&secret),
-        (Some("RSA"), _) => return Err(PrivateFault::Rsa),
+        (Some("RSA"), _) => Some(rsa_numbers(&jwk)?),
         _ => return Err(PrivateFault::Kind),
     };
     let key = key.ok_or(PrivateFault::Content)?;

@@ -1,5 +1,5 @@
-//! Keys that sign (RFC 7515 section 5.1): HMAC secrets, P-256 and Ed25519 keys. Every signature follows from key
-//! and message alone (RFC 6979, RFC 8032), since the module has no randomness.
+//! Keys that sign (RFC 7515 section 5.1): HMAC secrets, P-256, Ed25519 and RSA keys. Every signature follows from key
+//! and message alone (RFC 6979, RFC 8032, RFC 8017 section 8.2), since the module has no randomness.
 
 use std::borrow::Cow;
 
@@ -7,9 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::ecdsa::signature::Signer as _;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::jose::alg::{Alg, Verifier};
 use crate::jose::hmac::HmacKey;
+use crate::jose::offload::Offload;
+use crate::jose::rsa_private::RsaPrivate;
 use crate::json::Json;
 use crate::redact::Secret;
 
@@ -30,6 +33,8 @@ enum Material {
     Hmac(Box<HmacKey>),
     P256(Box<p256::ecdsa::SigningKey>),
     Ed25519(Box<ed25519_dalek::SigningKey>),
+    /// The host signs with it.
+    Rsa(Box<RsaPrivate>),
 }
 
 impl Signer {
@@ -38,9 +43,9 @@ impl Signer {
         if keys.is_empty() { None } else { Some(Self(keys)) }
     }
 
-    /// A token with these claims, in compact form (RFC 7515 section 7.1).
-    pub fn sign(&self, claims: &str) -> String {
-        self.0.first().map(|key| key.token(claims)).unwrap_or_default()
+    /// A token with these claims, in compact form (RFC 7515 section 7.1); `None` if the host had to sign and did not.
+    pub fn sign(&self, claims: &str, offload: &dyn Offload) -> Option<String> {
+        self.0.first()?.token(claims, offload)
     }
 
     /// The algorithm of the key that signs.
@@ -74,6 +79,11 @@ impl SigningKey {
         Some(Self { material: Material::Ed25519(Box::new(key)), kid: None }.named_by_itself())
     }
 
+    /// Takes an RSA key, with which the host signs.
+    pub fn rsa(key: RsaPrivate) -> Self {
+        Self { material: Material::Rsa(Box::new(key)), kid: None }.named_by_itself()
+    }
+
     /// The same key by another id.
     #[must_use]
     pub fn with_kid(mut self, kid: &str) -> Self {
@@ -92,7 +102,28 @@ impl SigningKey {
             Material::Hmac(key) => key.alg(),
             Material::P256(_) => Alg::Es256,
             Material::Ed25519(_) => Alg::EdDsa,
+            Material::Rsa(_) => Alg::Rs256,
         }
+    }
+
+    /// Whether it signs there, alone or with the help of the host.
+    pub fn signs_with(&self, offload: &dyn Offload) -> bool {
+        match &self.material {
+            Material::Rsa(key) => key.is_known_to(offload),
+            _ => true,
+        }
+    }
+
+    /// Octets that nobody can tell who does not have the key.
+    pub fn mark(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        match &self.material {
+            Material::Hmac(key) => hash.update(key.sign(b"mark")),
+            Material::P256(key) => hash.update(Zeroizing::new(key.to_bytes())),
+            Material::Ed25519(key) => hash.update(key.as_bytes()),
+            Material::Rsa(key) => hash.update(key.pkcs8()),
+        }
+        hash.finalize().into()
     }
 
     /// The public half as a JWK (RFC 7517 section 4); `None` for a secret, which has none.
@@ -118,6 +149,7 @@ impl SigningKey {
                 let x = coded(key.verifying_key().as_bytes());
                 Some(vec![("crv", "Ed25519".into()), ("kty", "OKP".into()), ("x", x)])
             }
+            Material::Rsa(key) => Some(vec![("e", coded(key.e())), ("kty", "RSA".into()), ("n", coded(key.n()))]),
         }
     }
 
@@ -128,28 +160,29 @@ impl SigningKey {
         self
     }
 
-    fn token(&self, claims: &str) -> String {
+    fn token(&self, claims: &str, offload: &dyn Offload) -> Option<String> {
         let mut header = vec![("alg", String::from(self.alg().name())), ("typ", String::from(TYPE))];
         header.extend(self.kid.clone().map(|kid| ("kid", kid)));
         let mut token = URL_SAFE_NO_PAD.encode(object(header).to_string());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-        let signature = self.signature(token.as_bytes());
+        let signature = self.signature(token.as_bytes(), offload)?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        token
+        Some(token)
     }
 
-    /// The signature of a message, as a JWS has it.
-    pub fn signature(&self, message: &[u8]) -> Vec<u8> {
-        match &self.material {
+    /// The signature of a message, as a JWS has it; `None` if the host had to sign and did not.
+    pub fn signature(&self, message: &[u8], offload: &dyn Offload) -> Option<Vec<u8>> {
+        Some(match &self.material {
             Material::Hmac(key) => key.sign(message),
             Material::P256(key) => {
                 let signature: p256::ecdsa::Signature = key.sign(message);
                 signature.to_bytes().to_vec()
             }
             Material::Ed25519(key) => key.sign(message).to_bytes().to_vec(),
-        }
+            Material::Rsa(key) => return offload.sign(key, message),
+        })
     }
 }
 
@@ -161,6 +194,7 @@ fn object(members: Vec<(&'static str, String)>) -> Json<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jose::offload::NoOffload;
 
     /// RFC 8037 appendix A: its key, its thumbprint.
     #[test]
@@ -179,7 +213,7 @@ mod tests {
         let secret: Vec<u8> = hex("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721");
         let key = SigningKey::p256(&secret).unwrap();
         let r: Vec<u8> = hex("EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716");
-        let signature = key.signature(b"sample");
+        let signature = key.signature(b"sample", &NoOffload).unwrap();
         // s or its negative: both are right, and only one is low.
         assert_eq!((&signature[..32], signature.len()), (r.as_slice(), 64));
         assert!(SigningKey::p256(&[0; 32]).is_none() && SigningKey::p256(&[1; 31]).is_none());

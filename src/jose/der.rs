@@ -1,8 +1,11 @@
-//! Writes the little DER (X.690) that hosts ask for: public keys and ECDSA signatures.
+//! Writes the little DER (X.690) that hosts ask for: keys and ECDSA signatures.
+
+use zeroize::Zeroizing;
 
 /// Tags of elements.
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
 const NULL: u8 = 0x05;
 pub(crate) const OBJECT: u8 = 0x06;
 pub(crate) const SEQUENCE: u8 = 0x30;
@@ -14,9 +17,20 @@ pub(crate) const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x
 
 /// A SubjectPublicKeyInfo of an RSA key (RFC 8017 appendix A.1.1), from big-endian numbers.
 pub(super) fn rsa_public_key(n: &[u8], e: &[u8]) -> Vec<u8> {
-    let algorithm = element(SEQUENCE, &[element(OBJECT, RSA_ENCRYPTION), element(NULL, &[])].concat());
     let key = element(SEQUENCE, &[integer(n), integer(e)].concat());
-    element(SEQUENCE, &[algorithm, bit_string(&key)].concat())
+    element(SEQUENCE, &[rsa_algorithm(), bit_string(&key)].concat())
+}
+
+/// A PrivateKeyInfo (RFC 5958 section 2) around an RSAPrivateKey.
+pub(super) fn rsa_private_key(key: &[u8]) -> Vec<u8> {
+    let key = Zeroizing::new(element(OCTET_STRING, key));
+    let content = Zeroizing::new([integer(&[]).as_slice(), &rsa_algorithm(), &key].concat());
+    element(SEQUENCE, &content)
+}
+
+/// The AlgorithmIdentifier of RSA keys (RFC 8017 appendix A.1).
+fn rsa_algorithm() -> Vec<u8> {
+    element(SEQUENCE, &[element(OBJECT, RSA_ENCRYPTION), element(NULL, &[])].concat())
 }
 
 /// A SubjectPublicKeyInfo of an elliptic curve key (RFC 5480 section 2), from the identifier of the curve
@@ -32,7 +46,7 @@ pub(super) fn ecdsa_signature(r: &[u8], s: &[u8]) -> Vec<u8> {
 }
 
 /// A positive whole number, as short as it can be written.
-fn integer(octets: &[u8]) -> Vec<u8> {
+pub(super) fn integer(octets: &[u8]) -> Vec<u8> {
     let zeros = octets.iter().take_while(|octet| **octet == 0).count();
     let digits = octets.get(zeros..).unwrap_or_default();
     // The first bit is the sign, and zero has a digit too.
@@ -44,7 +58,8 @@ fn bit_string(octets: &[u8]) -> Vec<u8> {
     element(BIT_STRING, &[&[0], octets].concat())
 }
 
-fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+/// An element: tag, length, content.
+pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let zeros = length.iter().take_while(|octet| **octet == 0).count();
     let digits = length.get(zeros..).unwrap_or_default();

@@ -22,6 +22,7 @@ mod montgomery;
 pub mod offload;
 pub mod pem;
 pub mod rsa;
+pub mod rsa_private;
 mod time;
 pub mod token;
 

@@ -1,8 +1,10 @@
-//! Signatures that a host may check in place of this module, because its machine code is faster.
+//! Signatures that a host may check and make in place of this module, because its machine code is faster, and takes the
+//! same time for every private number.
 
 use super::alg::Alg;
+use super::rsa_private::RsaPrivate;
 
-/// Somebody else who can check signatures. What it does not know how to check is checked here.
+/// Somebody else who can check and make signatures. What it does not know how to check is checked here.
 pub trait Offload {
     /// Whether `signature` of `message` holds, for RSASSA-PKCS1-v1_5 and ECDSA.
     ///
@@ -12,9 +14,12 @@ pub trait Offload {
 
     /// Whether it checks signatures of this algorithm.
     fn knows(&self, alg: Alg) -> bool;
+
+    /// A signature of `message` by RS256 (RFC 7518 section 3.3), which was seen to be good; `None` if it cannot make one.
+    fn sign(&self, key: &RsaPrivate, message: &[u8]) -> Option<Vec<u8>>;
 }
 
-/// Nobody else: every signature is checked by this module's own code.
+/// Nobody else: every signature is checked by this module's own code, and none is made by RSA.
 pub struct NoOffload;
 
 impl Offload for NoOffload {
@@ -24,5 +29,9 @@ impl Offload for NoOffload {
 
     fn knows(&self, _alg: Alg) -> bool {
         false
+    }
+
+    fn sign(&self, _key: &RsaPrivate, _message: &[u8]) -> Option<Vec<u8>> {
+        None
     }
 }

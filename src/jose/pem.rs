@@ -219,7 +219,7 @@ impl<'d> Der<'d> {
     }
 
     /// A positive whole number, without the octet that only says so.
-    fn number(&mut self) -> Result<&'d [u8], PemFault> {
+    pub(super) fn number(&mut self) -> Result<&'d [u8], PemFault> {
         match self.take(INTEGER)? {
             [0, digits @ ..] if digits.first().is_some_and(|first| *first >= 0x80) => Ok(digits),
             digits @ [1..=0x7f, ..] => Ok(digits),
@@ -227,7 +227,8 @@ impl<'d> Der<'d> {
         }
     }
 
-    fn end(&self) -> Result<(), PemFault> {
+    /// There is nothing more.
+    pub(super) fn end(&self) -> Result<(), PemFault> {
         if self.0.is_empty() { Ok(()) } else { Err(PemFault::Content) }
     }
 }

@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::abi;
 use super::host;
 use super::metrics;
+use super::offload::HostOffload;
 use super::plugin::Plugin;
 use crate::config;
 
@@ -21,25 +22,24 @@ thread_local! {
 pub(super) fn load(root: u32, size: usize) -> Option<Plugin> {
     let text = abi::configuration(size).unwrap_or_default();
     let host = host::detect();
-    let loaded = match config::load(&text, &|name| std::env::var(name).ok()) {
-        Ok(loaded) => match host.objection(&loaded.policy) {
-            None => Some(loaded),
+    let loaded = config::load(&text, &|name| std::env::var(name).ok()).map_err(|errors| refuse(&text, &errors)).ok();
+    let ready = loaded.and_then(|loaded| {
+        let offload = HostOffload::probe(loaded.policy.issuers());
+        let objection = host.objection(&loaded.policy).or_else(|| offload.objection(&loaded.policy));
+        match objection {
+            None => Some((loaded, offload)),
             Some(objection) => {
                 refuse(&text, &[objection]);
                 None
             }
-        },
-        Err(errors) => {
-            refuse(&text, &errors);
-            None
         }
-    };
-    metrics::configured(loaded.is_some());
-    let loaded = loaded?;
+    });
+    metrics::configured(ready.is_some());
+    let (loaded, offload) = ready?;
     for warning in &loaded.warnings {
         ::log::warn!("config: {warning}");
     }
-    Some(Plugin::new(root, loaded.policy, host))
+    Some(Plugin::new(root, loaded.policy, host, offload))
 }
 
 /// Tells everything that is wrong with a configuration, once.

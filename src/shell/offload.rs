@@ -1,15 +1,20 @@
-//! Signatures checked by the host: Envoy's function `verify_signature`, trusted only after it was tried.
+//! Signatures checked and made by the host: Envoy's functions `verify_signature`, trusted only after it was tried, and
+//! `sign`, whose every signature is checked.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use zeroize::Zeroizing;
 
 use super::abi;
 use super::known_answers::{KNOWN, MESSAGE};
 use crate::jose::alg::{Alg, AlgSet};
 use crate::jose::issuer::Issuers;
 use crate::jose::offload::Offload;
+use crate::jose::rsa_private::RsaPrivate;
+use crate::policy::Policy;
 
-const FUNCTION: &str = "verify_signature";
+const VERIFY: &str = "verify_signature";
+const SIGN: &str = "sign";
 
 /// A host that checks signatures of some algorithms.
 pub(super) struct HostOffload {
@@ -41,6 +46,14 @@ impl HostOffload {
         Self { knows }
     }
 
+    /// Why this policy cannot be carried out here, if it cannot.
+    pub(super) fn objection(&self, policy: &Policy) -> Option<&'static str> {
+        (!policy.signs_with(self)).then_some(
+            "sign: this host does not sign with this RSA key, or its numbers do not belong together; \
+             use a P-256 or Ed25519 key",
+        )
+    }
+
     /// The algorithms that the host checks.
     pub(super) fn algorithms(&self) -> AlgSet {
         self.knows
@@ -55,6 +68,22 @@ impl Offload for HostOffload {
     fn knows(&self, alg: Alg) -> bool {
         self.knows.contains(alg)
     }
+
+    fn sign(&self, key: &RsaPrivate, message: &[u8]) -> Option<Vec<u8>> {
+        ask_to_sign(key.pkcs8(), message).filter(|signature| key.holds(message, signature, self))
+    }
+}
+
+/// Asks the host for a signature by RSASSA-PKCS1-v1_5 with SHA-256.
+fn ask_to_sign(pkcs8: &[u8], message: &[u8]) -> Option<Vec<u8>> {
+    let mut input = Zeroizing::new(Vec::with_capacity(message.len() + pkcs8.len() + 40));
+    for (field, octets) in [(1, b"sha256".as_slice()), (2, pkcs8), (3, message)] {
+        write_field(&mut input, field, octets)?;
+    }
+    let answer = abi::foreign(SIGN, &input).ok()?;
+    // The fields `result`, true, and `signature`.
+    let (length, rest) = read_length(answer.strip_prefix(&[0x08, 0x01, (2 << 3) | LENGTH_DELIMITED])?)?;
+    rest.get(..length).map(<[u8]>::to_vec)
 }
 
 /// Asks the host about one signature. It is good only if the host says so in so many words, and bad only
@@ -69,7 +98,7 @@ fn ask(alg: Alg, spki: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> 
     for (field, octets) in [(1, hash.as_bytes()), (2, spki), (3, signature), (4, message)] {
         write_field(&mut input, field, octets)?;
     }
-    let answer = abi::foreign(FUNCTION, &input).ok()?;
+    let answer = abi::foreign(VERIFY, &input).ok()?;
     match answer.as_slice() {
         // The field `result`, true. It stands first, and false is not written at all.
         [0x08, 0x01, ..] => Some(true),
@@ -80,9 +109,20 @@ fn ask(alg: Alg, spki: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> 
     }
 }
 
+/// The wire type of a field that holds octets.
+const LENGTH_DELIMITED: u8 = 2;
+
+/// The length of a field of at most 16,383 octets, and what follows it.
+fn read_length(octets: &[u8]) -> Option<(usize, &[u8])> {
+    match octets {
+        [low @ 0..0x80, rest @ ..] => Some((usize::from(*low), rest)),
+        [low, high @ 0..0x80, rest @ ..] => Some((usize::from(*low & 0x7f) | usize::from(*high) << 7, rest)),
+        _ => None,
+    }
+}
+
 /// Writes a field of a protobuf message that holds octets.
 fn write_field(message: &mut Vec<u8>, field: u8, octets: &[u8]) -> Option<()> {
-    const LENGTH_DELIMITED: u8 = 2;
     message.push((field << 3) | LENGTH_DELIMITED);
     let mut length = octets.len();
     while length >= 0x80 {

@@ -24,6 +24,7 @@ use crate::decision::{Decision, Silent};
 use crate::engine;
 use crate::head::Head;
 use crate::issue::mint::Mint;
+use crate::issue::signer::Signer;
 use crate::jwks::fetch::Answer;
 use crate::means::{Body, Means};
 use crate::password::ledger::Ledger;
@@ -59,7 +60,7 @@ pub(super) struct Plugin {
 
 impl Plugin {
     /// The instance of a root context.
-    pub(super) fn new(root: u32, policy: Policy, host: Box<dyn Host>) -> Self {
+    pub(super) fn new(root: u32, policy: Policy, host: Box<dyn Host>, offload: HostOffload) -> Self {
         let seed = seed(&policy, host.as_ref());
         let cache = Cache::new(policy.cache_size(), seed);
         let fetcher = Fetcher::new(root, policy.issuers(), !policy.lists().is_empty());
@@ -74,7 +75,7 @@ impl Plugin {
             cache: RefCell::new(cache),
             mint: RefCell::new(Mint::new(&secret_seed(&policy, host.as_ref()))),
             bodies: Bodies::default(),
-            offload: HostOffload::probe(policy.issuers()),
+            offload,
             policy,
             host,
         }
@@ -166,7 +167,7 @@ impl Plugin {
 fn secret_seed(policy: &Policy, host: &dyn Host) -> Vec<u8> {
     let mut seed = seed(policy, host).to_le_bytes().to_vec();
     policy.users().iter().for_each(|user| seed.extend(user.stored.mark()));
-    policy.signers().for_each(|signer| seed.extend(signer.sign("seed").into_bytes()));
+    policy.signers().flat_map(Signer::keys).for_each(|key| seed.extend(key.mark()));
     seed
 }
 

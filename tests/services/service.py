@@ -19,7 +19,7 @@ class Service(BaseHTTPRequestHandler):
         try:
             key = KEYS.get_signing_key_from_jwt(token)
             claims = jwt.decode(
-                token, key.key, algorithms=["ES256", "EdDSA"], issuer=ISSUER, audience=AUDIENCE, options={"require": ["exp", "sub", "jti", CLAIM]}
+                token, key.key, algorithms=["ES256", "EdDSA", "RS256"], issuer=ISSUER, audience=AUDIENCE, options={"require": ["exp", "sub", "jti", CLAIM]}
             )
             status, answer = 200, claims
         except (jwt.InvalidTokenError, jwt.PyJWKClientError) as error:

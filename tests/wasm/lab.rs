@@ -145,8 +145,10 @@ pub fn beyond_apisix(policy: &Value) -> bool {
     let names = &policy["upstream"]["strip"];
     let all = names.as_array().map_or_else(|| vec![names], |names| names.iter().collect());
     let reads_bodies = !policy["token_endpoint"].is_null() || !policy["providers"].is_null();
+    let signs_with_rsa = policy["upstream"]["token"]["sign"]["algorithm"] == "RS256";
     !policy["policies"].is_null()
         || reads_bodies
+        || signs_with_rsa
         || all.iter().any(|name| name.as_str().is_some_and(|name| name.ends_with('*')))
 }
 

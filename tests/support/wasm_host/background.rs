@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use p256::pkcs8::DecodePublicKey;
-use rsa::PublicKey;
-use rsa::pkcs1v15::{Signature, VerifyingKey};
-use rsa::signature::Verifier;
+use p256::pkcs8::{DecodePrivateKey, DecodePublicKey};
+use rsa::pkcs1v15::{Signature, SigningKey, VerifyingKey};
+use rsa::signature::{SignatureEncoding, Signer, Verifier};
+use rsa::{PrivateKey, PublicKey};
 use sha2::{Sha256, Sha384, Sha512};
 use wasmtime::{Caller, Linker, Result};
 
@@ -94,6 +94,8 @@ pub struct Background {
     pub gauges: BTreeMap<u32, u64>,
     /// How `verify_signature` answers.
     pub verifier: Verification,
+    /// How `sign` answers.
+    pub signer: Signing,
 }
 
 /// How `verify_signature` answers.
@@ -108,6 +110,22 @@ pub enum Verification {
     AlwaysGood,
     /// Every signature is bad.
     AlwaysBad,
+}
+
+/// How `sign` answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signing {
+    /// As it should.
+    #[default]
+    Right,
+    /// There is no such function.
+    Absent,
+    /// It says that it cannot.
+    Failing,
+    /// With a signature that one octet is wrong in.
+    Faulty,
+    /// With half of an answer.
+    Cut,
 }
 
 impl Host {
@@ -152,7 +170,9 @@ pub fn link(linker: &mut Linker<Host>) -> Result<()> {
             let function = read(&mut c, at, len)?;
             let input = read(&mut c, input, input_len)?;
             let host = c.data();
+            let signer = host.background.signer;
             let answer = match (host.abilities.full_life(), function.as_slice(), host.background.verifier) {
+                (true, b"sign", _) if signer != Signing::Absent => sign(&input, signer),
                 (false, ..) => Answer::Status(UNIMPLEMENTED),
                 (true, b"verify_signature", Verification::Right) => verify_signature(&input),
                 (true, b"verify_signature", Verification::AlwaysGood) => Answer::Bytes(vec![0x08, 0x01]),
@@ -361,6 +381,30 @@ fn verify_signature(input: &[u8]) -> Answer {
         good
     };
     if good { Answer::Bytes(vec![0x08, 0x01]) } else { failed("Failed to verify digest. Error code: 0") }
+}
+
+/// Envoy's function for RSA keys.
+fn sign(input: &[u8], how: Signing) -> Answer {
+    let fields = protobuf(input);
+    let field = |number: u8| fields.iter().find(|(n, _)| *n == number).map(|(_, octets)| octets.as_slice());
+    let (Some(b"sha256"), Some(key), Some(text)) = (field(1), field(2), field(3)) else {
+        return Answer::Status(BAD_ARGUMENT);
+    };
+    let Some(key) = PrivateKey::from_pkcs8_der(key).ok().filter(|_| how != Signing::Failing) else {
+        return failed("Failed to parse private key.");
+    };
+    let mut signature = SigningKey::<Sha256>::new(key).sign(text).to_vec();
+    if how == Signing::Faulty {
+        signature[100] ^= 1;
+    }
+    let length = signature.len();
+    let mut answer = vec![0x08, 0x01, 0x12];
+    answer.extend([u8::try_from(length & 0x7f).expect("seven bits") | 0x80, u8::try_from(length >> 7).expect("short")]);
+    answer.append(&mut signature);
+    if how == Signing::Cut {
+        answer.truncate(100);
+    }
+    Answer::Bytes(answer)
 }
 
 /// The fields of a message that hold octets.
