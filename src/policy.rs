@@ -189,6 +189,11 @@ impl Policy {
         &self.users
     }
 
+    /// Who has keys.
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
     /// The lists that are fetched, in an order that stays.
     pub fn lists(&self) -> &[ListSource] {
         &self.lists

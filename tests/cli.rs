@@ -118,6 +118,25 @@ fn check_tells_and_counts() {
 }
 
 #[test]
+fn check_tells_what_time_does_to_keys() {
+    let policy = format!(
+        "clients: {{ acme: {{ keys: [ {{ sha256: {}, expires: 2026-06-01T00:00:00Z }}, {{ sha256: {}, not_before: 2026-06-02T00:00:00Z }} ] }} }}",
+        "a".repeat(64),
+        "b".repeat(64)
+    );
+    let at = |now: &str| {
+        let told = gatekey_with(&["check", "-", "--now", now], &policy);
+        assert_eq!(told.code, 0);
+        told.err
+    };
+    let gap = "from 2026-06-01T00:00:00.000Z to 2026-06-02T00:00:00.000Z";
+    assert_eq!(at("2026-01-01T00:00:00Z"), format!("warning: clients.acme: no key counts {gap}\n"));
+    let ended = "clients.acme: a key ended at 2026-06-01T00:00:00.000Z, and can be taken out";
+    assert_eq!(at("2026-07-01T00:00:00Z"), format!("warning: {ended}\n"));
+    assert_eq!(gatekey_with(&["check", "-", "--now", "today"], &policy).code, 2);
+}
+
+#[test]
 fn check_tells_where_yaml_breaks() {
     for (text, line) in [
         ("a: [", "policy: is no YAML: unclosed bracket '[' at line 1, column 4\n"),

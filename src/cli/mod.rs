@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod fmt;
 mod hash;
+mod key_life;
 mod keygen;
 mod list;
 mod mint;
@@ -70,7 +71,13 @@ struct Command {
 }
 
 const COMMANDS: [Command; 8] = [
-    Command { name: "check", help: check::HELP, flags: &["allow-missing-env"], values: &["env"], run: check::run },
+    Command {
+        name: "check",
+        help: check::HELP,
+        flags: &["allow-missing-env"],
+        values: &["env", "now"],
+        run: check::run,
+    },
     Command {
         name: "explain",
         help: explain::HELP,

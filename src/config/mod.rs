@@ -200,6 +200,7 @@ fn compile(value: &Json<'_>, report: &Report, env: &dyn Fn(&str) -> Option<Strin
     let policy = policies::read(&top, &shared);
     allow::warn_unused(policy.all(), &issuer_nodes, &client_nodes, &user_nodes);
     providers::warn_unused(&provider_nodes, &policy);
+    providers::warn_unserved(&client_nodes, &policy);
     clients::check_routes(&client_nodes, &policy);
     clients::check_routes(&user_nodes, &policy);
     Some(policy)

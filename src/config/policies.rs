@@ -8,7 +8,7 @@ use super::fields::NAMED;
 use super::node::{Fields, Node};
 use super::secret::Secrets;
 use super::value::{check_label, one_of};
-use super::{audit, browsers, cors, deny, resource, routes, token_endpoint, upstream};
+use super::{audit, browsers, cors, deny, reach, resource, routes, token_endpoint, upstream};
 use crate::cache::CacheSize;
 use crate::credential::Read;
 use crate::credential::key::Clients;
@@ -62,6 +62,9 @@ pub(super) fn read(top: &Fields<'_>, shared: &Shared<'_>) -> Policy {
 
 /// Warns of what can be seen only where all policies are known. The sections are those that a policy has itself.
 fn warn(sections: &Fields<'_>, policy: &Policy, main: &Policy) {
+    if let Some(routes) = sections.get("routes") {
+        reach::warn_served(policy, &routes.items());
+    }
     audit::warn(sections, policy, main);
     browsers::warn(sections, policy, main);
 }

@@ -95,6 +95,26 @@ pub(super) fn warn_unused(nodes: &[(&str, Node<'_>)], policy: &Policy) {
     }
 }
 
+/// Warns of models of clients that no provider serves, so that the client can call nothing by them.
+pub(super) fn warn_unserved(nodes: &[(&str, Node<'_>)], policy: &Policy) {
+    let known: Vec<&Provider> = policy.providers.iter().filter(|provider| provider.preset != Preset::Plain).collect();
+    for (_, node) in nodes {
+        let Some(list) = node.open_fields().and_then(|fields| fields.get("models")) else {
+            continue;
+        };
+        if known.is_empty() {
+            list.warn("has no effect: no provider serves models", Some("write one under `providers`"));
+            continue;
+        }
+        let serves = |model: &str| known.iter().any(|provider| provider.models.as_ref().is_none_or(|m| m.meet(model)));
+        for item in list.items() {
+            if item.value().as_str().is_some_and(|model| !serves(model)) {
+                item.warn("no provider serves it", None);
+            }
+        }
+    }
+}
+
 /// Reads names of models; `*` at the end of one stands for any rest.
 pub(super) fn models(node: &Node<'_>) -> Models {
     let items = node.some_items("leave it out for every model");

@@ -1,7 +1,8 @@
-//! Finds routes that no request reaches, because a route before them takes all of theirs.
+//! Finds routes that no request reaches, because a route before them takes all of theirs, or the filter answers itself.
 
 use super::node::Node;
 use crate::path::Pattern;
+use crate::policy::Policy;
 use crate::route::{HeaderPattern, Route};
 
 /// How many pairs of path patterns are compared at most: a warning must not hold up a start.
@@ -17,6 +18,18 @@ pub(super) fn warn_unreached(routes: &[Route], nodes: &[Node<'_>]) {
         let mut earlier = routes.iter().zip(nodes).take(index);
         if let Some((_, first)) = earlier.find(|(earlier, _)| takes_all(earlier, route)) {
             node.warn(format!("is never reached: {} takes every request that it matches", first.path()), None);
+        }
+    }
+}
+
+/// Warns about routes for paths under which the filter serves something itself; `nodes` are those of the policy's routes.
+pub(super) fn warn_served(policy: &Policy, nodes: &[Node<'_>]) {
+    let documents = policy.documents.iter().map(|document| document.path.as_str());
+    let served: Vec<&str> =
+        documents.chain(policy.token_endpoint.iter().map(|endpoint| endpoint.path.as_str())).collect();
+    for (route, node) in policy.routes().iter().zip(nodes) {
+        if !route.paths.is_empty() && route.paths.iter().all(|path| served.contains(&path.text())) {
+            node.warn("is never reached: the filter itself answers under this path", None);
         }
     }
 }

@@ -15,6 +15,9 @@ use crate::time::Time;
 /// The octets a key may have.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 16..=256;
 
+/// How long before its end it is told that a key ends, in milliseconds.
+pub const NOTICE: i64 = 14 * 86_400_000;
+
 /// Somebody who calls with API keys.
 #[derive(Debug)]
 pub struct Client {
@@ -106,6 +109,11 @@ impl Clients {
     /// The clients in the order of the policy.
     pub fn iter(&self) -> impl Iterator<Item = &Client> {
         self.list.iter()
+    }
+
+    /// What is known of each key.
+    pub fn records(&self) -> impl Iterator<Item = &KeyRecord> {
+        self.keys.values()
     }
 
     /// The index of the client that a key belongs to, the client, and when the key ends; `None` if nobody has it.

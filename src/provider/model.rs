@@ -24,6 +24,17 @@ impl Models {
             None => model == pattern,
         })
     }
+
+    /// Whether some model could be one of these that goes by this name or pattern.
+    pub fn meet(&self, other: &str) -> bool {
+        let Some(start) = other.strip_suffix('*') else {
+            return self.include(other);
+        };
+        self.0.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(own) => own.starts_with(start) || start.starts_with(own),
+            None => pattern.starts_with(start),
+        })
+    }
 }
 
 /// The model that a JSON body names at its top. `None` if it is no strict JSON object, or the name is none, stands twice,

@@ -10,6 +10,7 @@ use super::peer::HostPeer;
 use super::plugin::Plugin;
 use super::vm::Action;
 use crate::audit;
+use crate::credential::key::NOTICE;
 use crate::credential::{Kind, Kinds};
 use crate::decision::{Decision, Denial, Shape, Verdict, Wish};
 use crate::deny::{DenyStyle, Reason};
@@ -21,9 +22,6 @@ use crate::policy::Policy;
 use crate::reply::{Asked, Reply, is_grpc};
 use crate::time::Time;
 use crate::upstream::{HeaderValue, Source};
-
-/// How long before a key ends it is told that it does, in milliseconds.
-const NOTICE: i64 = 14 * 86_400_000;
 
 /// How often one request is decided at once: keys, a list, the body, and once more.
 const ROUNDS: usize = 4;
