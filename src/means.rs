@@ -41,4 +41,6 @@ pub enum Body<'m> {
     Whole(&'m [u8]),
     /// It is longer than what is looked at.
     TooLong,
+    /// It was waited for long enough.
+    Missing,
 }

@@ -27,6 +27,8 @@ struct Arriving {
     wanted: Option<usize>,
     /// Since when the request waits for it alone, if it does.
     awaited: Option<Time>,
+    /// Whether it was waited for long enough.
+    missing: bool,
 }
 
 /// What is to be done with a part of a body.
@@ -44,7 +46,8 @@ impl Bodies {
     /// A request begins, which may have no body.
     pub(super) fn open(&self, stream: u32, ended: bool) {
         if let Ok(mut bodies) = self.0.try_borrow_mut() {
-            bodies.insert(stream, Arriving { size: 0, whole: ended, seen: false, wanted: None, awaited: None });
+            let none = Arriving { size: 0, whole: ended, seen: false, wanted: None, awaited: None, missing: false };
+            bodies.insert(stream, none);
         }
     }
 
@@ -54,6 +57,9 @@ impl Bodies {
         let Some(body) = bodies.get(&stream) else {
             return Ok(Body::Awaited);
         };
+        if body.missing {
+            return Ok(Body::Missing);
+        }
         let longest = body.wanted.unwrap_or(usize::MAX);
         if body.size > longest {
             return Ok(Body::TooLong);
@@ -112,9 +118,14 @@ impl Bodies {
         self.arrive(stream, size, true)
     }
 
-    /// A request goes on to the service, or was answered.
+    /// A request goes on to the service.
     pub(super) fn release(&self, stream: u32) {
         self.with(stream, |body| (body.wanted, body.awaited) = (None, None));
+    }
+
+    /// A request was answered: what comes of its body yet is held back for good.
+    pub(super) fn hold(&self, stream: u32) {
+        self.with(stream, |body| body.awaited = None);
     }
 
     /// Requests that have waited long for a body of which nothing came; they wait no more.
@@ -128,7 +139,7 @@ impl Bodies {
         let late: Vec<u32> = bodies.iter().filter(|(_, body)| late(body)).map(|(stream, _)| *stream).collect();
         for stream in &late {
             if let Some(body) = bodies.get_mut(stream) {
-                body.awaited = None;
+                (body.awaited, body.missing) = (None, true);
             }
         }
         late

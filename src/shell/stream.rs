@@ -94,7 +94,7 @@ pub(super) fn refuse_overdue(plugin: &Rc<Plugin>, now: Time) {
     }
     for stream in &late {
         if abi::set_effective_context(*stream).is_ok() {
-            refuse_unheard(Some(plugin));
+            resume(plugin, *stream, Patience::Over);
         }
     }
     if !late.is_empty() {
@@ -164,7 +164,10 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
         }
     };
     let stand = plugin.carry_out(&decision, &head, now)?;
-    plugin.bodies.release(context);
+    match stand {
+        Stand::Passed => plugin.bodies.release(context),
+        Stand::Answered | Stand::Waits => plugin.bodies.hold(context),
+    }
     Ok(stand)
 }
 

@@ -125,7 +125,12 @@ fn a_body_that_does_not_come_is_waited_for_ten_seconds_by_any_clock() {
         assert_eq!(vm.stands(stream), End::Stalled);
         vm.set_now_millis(later);
         vm.tick(root).expect("no trap");
-        assert_eq!(vm.reply_now(stream).map(|(status, _)| status), Some(503));
+        let (status, body) = vm.reply_now(stream).expect("an answer");
+        assert!(status == 503 && body.contains("temporarily_unavailable"), "{status} {body}");
         assert_eq!(vm.data(stream, b"grant_type=client_credentials", true), Ok(1), "what comes later does not pass");
+        // It is a decision like others.
+        assert_eq!(vm.end(stream).expect("an end").reason.as_deref(), Some("internal"));
+        let counted = vm.increments().iter().any(|(name, by)| name.contains("reason=internal") && *by == 1);
+        assert!(counted, "{:?}", vm.increments());
     }
 }
