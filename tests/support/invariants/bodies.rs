@@ -14,7 +14,8 @@ pub fn bodies(data: &[u8]) {
     let _ = is_form(data);
     if let Ok(text) = std::str::from_utf8(data) {
         if let Some(model) = in_path(text, "models") {
-            assert!(text.contains(&format!("models/{model}")), "{text:?}: {model}");
+            let lower = |text: &str| text.to_ascii_lowercase();
+            assert!(lower(text).contains(&lower(&format!("models/{model}"))), "{text:?}: {model}");
         }
         if let Ok(key) = private::read(text) {
             // A key that is taken signs, and twice the same; with RSA, a host does.
