@@ -64,6 +64,13 @@ pub(super) enum Patience {
     Over,
 }
 
+impl Waiting {
+    /// How long it may wait for the next thing.
+    pub(super) fn patience(self, now: Time) -> Patience {
+        if now < self.deadline { Patience::Until(self.deadline) } else { Patience::Over }
+    }
+}
+
 impl Patience {
     /// That of a request whose own question was answered now, or never will be.
     pub(super) fn answered(now: Time) -> Self {
@@ -231,7 +238,7 @@ impl Fetcher {
                 Hope::None
             }
             Next::Fetch(request) => {
-                if self.call(plugin, Purpose::Keys(issuer), &request, Some(stream)) {
+                if self.call(plugin, Purpose::Keys(issuer), &request, Some(waiting)) {
                     return Hope::Wait;
                 }
                 self.settle(plugin, issuer, Answer::default());
@@ -249,22 +256,23 @@ impl Fetcher {
     }
 
     /// Takes the answer to a call, and decides who waited for it.
-    pub(super) fn answered(&self, plugin: &Rc<Plugin>, issuer: usize, answer: Answer, stream: Option<u32>) {
+    pub(super) fn answered(&self, plugin: &Rc<Plugin>, issuer: usize, answer: Answer, held: Option<Waiting>) {
         let mut progress = self.settle(plugin, issuer, answer);
         while let Some(request) = progress {
-            if self.call(plugin, Purpose::Keys(issuer), &request, stream) {
+            if self.call(plugin, Purpose::Keys(issuer), &request, held) {
                 return;
             }
             progress = self.settle(plugin, issuer, Answer::default());
         }
-        match stream {
+        let now = plugin.host.now();
+        match (held, now) {
             // This host waits for a word about just this request, and takes silence for consent.
-            Some(stream) => stream::resume(plugin, stream, Patience::Over),
-            None => {
-                if let Ok(now) = plugin.host.now() {
-                    self.wake(plugin, now, |waiting| waiting.purpose == Purpose::Keys(issuer));
-                }
+            (Some(held), now) => {
+                let patience = now.map_or(Patience::Over, |now| held.patience(now));
+                stream::resume(plugin, held.stream, patience);
             }
+            (None, Ok(now)) => self.wake(plugin, now, |waiting| waiting.purpose == Purpose::Keys(issuer)),
+            (None, Err(_)) => {}
         }
     }
 
@@ -295,13 +303,13 @@ impl Fetcher {
     }
 
     /// Makes a call of the effective context. Whether it was made.
-    pub(super) fn call(&self, plugin: &Rc<Plugin>, purpose: Purpose, request: &Request, stream: Option<u32>) -> bool {
+    pub(super) fn call(&self, plugin: &Rc<Plugin>, purpose: Purpose, request: &Request, held: Option<Waiting>) -> bool {
         let head = request.head();
         let pairs: Vec<(&[u8], &[u8])> = head.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect();
         let timeout = u32::try_from(request.timeout).unwrap_or(u32::MAX);
         match write_map(&pairs).map(|headers| abi::call(&request.cluster, &headers, &[], timeout)) {
             Some(Ok(token)) => {
-                vm::expect(token, plugin, self.root, purpose, stream);
+                vm::expect(token, plugin, self.root, purpose, held);
                 true
             }
             _ => false,
@@ -338,11 +346,10 @@ impl Fetcher {
         if woken.is_empty() {
             return;
         }
-        for Waiting { stream, deadline, .. } in woken {
+        for waiting in woken {
             // A stream that is gone has no context any more.
-            if abi::set_effective_context(stream).is_ok() {
-                let patience = if now < deadline { Patience::Until(deadline) } else { Patience::Over };
-                stream::resume(plugin, stream, patience);
+            if abi::set_effective_context(waiting.stream).is_ok() {
+                stream::resume(plugin, waiting.stream, waiting.patience(now));
             }
         }
         let _ = abi::set_effective_context(self.root);

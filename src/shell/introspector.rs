@@ -6,7 +6,7 @@ use std::rc::Rc;
 use zeroize::Zeroizing;
 
 use super::abi;
-use super::fetcher::{Hope, Patience};
+use super::fetcher::{Hope, Patience, Waiting};
 use super::plugin::Plugin;
 use super::stream;
 use super::vm::{self, Purpose};
@@ -53,10 +53,10 @@ impl Introspector {
     pub(super) fn ask(
         &self,
         plugin: &Rc<Plugin>,
-        issuer: usize,
-        token: &[u8],
+        (issuer, token): (usize, &[u8]),
         stream: u32,
         patience: Patience,
+        now: Time,
     ) -> Hope {
         // It waited already, and what came was no answer.
         if !patience.may_ask() {
@@ -91,7 +91,8 @@ impl Introspector {
                 abi::set_effective_context(self.root).is_ok() && self.call(plugin, issuer, token, number, None);
             called & abi::set_effective_context(stream).is_ok()
         } else {
-            self.call(plugin, issuer, token, number, Some(stream))
+            let purpose = Purpose::Introspection(number);
+            self.call(plugin, issuer, token, number, Some(Waiting { stream, purpose, deadline: now }))
         };
         if called {
             return Hope::Wait;
@@ -102,7 +103,7 @@ impl Introspector {
     }
 
     /// Makes the call. Whether it was made.
-    fn call(&self, plugin: &Rc<Plugin>, issuer: usize, token: &[u8], number: u32, stream: Option<u32>) -> bool {
+    fn call(&self, plugin: &Rc<Plugin>, issuer: usize, token: &[u8], number: u32, held: Option<Waiting>) -> bool {
         let Some(Keys::Asked(endpoint)) = plugin.policy.issuers().get(issuer).map(|issuer| &issuer.keys) else {
             return false;
         };
@@ -115,7 +116,7 @@ impl Introspector {
         let timeout = u32::try_from(question.timeout).unwrap_or(u32::MAX);
         match abi::call(&endpoint.cluster, &headers, &question.body, timeout) {
             Ok(token) => {
-                vm::expect(token, plugin, self.root, Purpose::Introspection(number), stream);
+                vm::expect(token, plugin, self.root, Purpose::Introspection(number), held);
                 true
             }
             Err(_) => false,
@@ -123,7 +124,7 @@ impl Introspector {
     }
 
     /// Takes the answer to a question, and decides who waited for it.
-    pub(super) fn answered(&self, plugin: &Rc<Plugin>, number: u32, answer: &Answer, stream: Option<u32>) {
+    pub(super) fn answered(&self, plugin: &Rc<Plugin>, number: u32, answer: &Answer, held: Option<Waiting>) {
         let Some(Asked { issuer, token, waiting, .. }) = self.take(number) else {
             return;
         };
@@ -131,9 +132,9 @@ impl Introspector {
         let outcome = now.map_or(Outcome::Unreachable, |now| plugin.settle(issuer, &token, answer, now));
         self.note(plugin, issuer, outcome);
         let patience = now.map_or(Patience::Over, Patience::answered);
-        if let Some(stream) = stream {
+        if let Some(held) = held {
             // This host waits for a word about just this request, and takes silence for consent.
-            return stream::resume(plugin, stream, patience);
+            return stream::resume(plugin, held.stream, patience);
         }
         plugin.fetcher.resume_all(plugin, &waiting, patience);
     }

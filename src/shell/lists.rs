@@ -85,7 +85,7 @@ impl ListFetcher {
                 plugin.fetcher.park(waiting)
             }
             Next::Fetch(request) => {
-                if self.call(plugin, index, request, Some(stream), now) {
+                if self.call(plugin, index, request, Some(waiting), now) {
                     Hope::Wait
                 } else {
                     Hope::None
@@ -103,10 +103,11 @@ impl ListFetcher {
     }
 
     /// Takes the answer to a call.
-    pub(super) fn answered(&self, plugin: &Rc<Plugin>, index: usize, answer: Answer, stream: Option<u32>) {
-        if let Ok(now) = plugin.host.now() {
+    pub(super) fn answered(&self, plugin: &Rc<Plugin>, index: usize, answer: Answer, held: Option<Waiting>) {
+        let now = plugin.host.now();
+        if let Ok(now) = now {
             let progress = self.step(index, |life, lists| life.answered(answer, lists, now));
-            match stream {
+            match held {
                 // The first step at once: a short list needs no other.
                 None if progress == Progress::Work => self.work(plugin, index, now),
                 None => self.proceed(plugin, index, progress, now),
@@ -123,8 +124,8 @@ impl ListFetcher {
             }
         }
         // This host waits for a word about just this request, and takes silence for consent.
-        if let Some(stream) = stream {
-            stream::resume(plugin, stream, Patience::Over);
+        if let Some(held) = held {
+            stream::resume(plugin, held.stream, now.map_or(Patience::Over, |now| held.patience(now)));
         }
     }
 
@@ -170,10 +171,10 @@ impl ListFetcher {
     }
 
     /// Makes a call of the effective context. Whether it was made; if not, the fetch has failed.
-    fn call(&self, plugin: &Rc<Plugin>, index: usize, request: Request, stream: Option<u32>, now: Time) -> bool {
+    fn call(&self, plugin: &Rc<Plugin>, index: usize, request: Request, held: Option<Waiting>, now: Time) -> bool {
         let mut next = Some(request);
         while let Some(request) = next.take() {
-            if plugin.fetcher.call(plugin, Purpose::List(index), &request, stream) {
+            if plugin.fetcher.call(plugin, Purpose::List(index), &request, held) {
                 return true;
             }
             match self.step(index, |life, lists| life.answered(Answer::default(), lists, now)) {

@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 use super::abi::Failure;
 use super::bodies::Bodies;
 use super::checker::Checker;
-use super::fetcher::Fetcher;
+use super::fetcher::{Fetcher, Waiting};
 use super::host::Host;
 use super::introspector::Introspector;
 use super::lists::ListFetcher;
@@ -118,11 +118,11 @@ impl Plugin {
     }
 
     /// The answer to a call has come, or the news that none will.
-    pub(super) fn answered(self: &Rc<Self>, purpose: Purpose, answer: Answer, stream: Option<u32>) {
+    pub(super) fn answered(self: &Rc<Self>, purpose: Purpose, answer: Answer, held: Option<Waiting>) {
         match purpose {
-            Purpose::Keys(issuer) => self.fetcher.answered(self, issuer, answer, stream),
-            Purpose::Introspection(number) => self.introspector.answered(self, number, &answer, stream),
-            Purpose::List(index) => self.lists.answered(self, index, answer, stream),
+            Purpose::Keys(issuer) => self.fetcher.answered(self, issuer, answer, held),
+            Purpose::Introspection(number) => self.introspector.answered(self, number, &answer, held),
+            Purpose::List(index) => self.lists.answered(self, index, answer, held),
         }
     }
 

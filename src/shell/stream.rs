@@ -145,14 +145,16 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
         if let Some(longest) = decision.reads_body {
             plugin.bodies.want(context, longest);
         }
-        let Some(wish) = wanted(plugin, &decision, now).filter(|_| rounds < ROUNDS) else {
+        let Some(wish) = wanted(plugin, &decision, patience, now).filter(|_| rounds < ROUNDS) else {
             break decision;
         };
         rounds += 1;
         let hope = match wish {
             Wish::Keys { issuer, want } => plugin.fetcher.ask(plugin, (issuer, want), context, patience, now),
             Wish::Password(question) => plugin.checker.ask(plugin, &question, context, patience, now),
-            Wish::Introspection { issuer, token } => plugin.introspector.ask(plugin, issuer, &token, context, patience),
+            Wish::Introspection { issuer, token } => {
+                plugin.introspector.ask(plugin, (issuer, &token), context, patience, now)
+            }
             Wish::List(index) => plugin.lists.ask(plugin, index, context, patience, now),
             Wish::Body if plugin.bodies.wait(context, now) => Hope::Wait,
             Wish::Body => Hope::Again,
@@ -171,10 +173,13 @@ fn handle(plugin: &Rc<Plugin>, context: u32, patience: Patience) -> Result<Stand
     Ok(stand)
 }
 
-/// What is wanted, for this request or because it is time and nobody else will see to it.
-fn wanted(plugin: &Plugin, decision: &Decision<'_>, now: Time) -> Option<Wish> {
-    let list_due = || plugin.lists.due(plugin, now).map(Wish::List);
-    decision.wants.clone().or_else(list_due).or_else(|| {
+/// What is wanted, for this request or because it is time and nobody else will see to it. One such thing is enough: who
+/// has waited goes on.
+fn wanted(plugin: &Plugin, decision: &Decision<'_>, patience: Patience, now: Time) -> Option<Wish> {
+    if decision.wants.is_some() || !matches!(patience, Patience::Fresh) {
+        return decision.wants.clone();
+    }
+    plugin.lists.due(plugin, now).map(Wish::List).or_else(|| {
         let issuer = decision.identities.iter().find_map(|identity| identity.issuer_index())?;
         plugin.fetcher.is_due(plugin, issuer, now).then_some(Wish::Keys { issuer, want: Want::Refresh })
     })

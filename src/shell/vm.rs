@@ -9,6 +9,7 @@ use std::rc::Rc;
 use foldhash::fast::FixedState;
 
 use super::abi::{self, Failure, Map};
+use super::fetcher::Waiting;
 use super::plugin::Plugin;
 use super::{configure, stream};
 use crate::jwks::fetch::{Answer, MAX_DOCUMENT};
@@ -57,8 +58,8 @@ struct Call {
     root: u32,
     /// What it is made for.
     purpose: Purpose,
-    /// The stream that waits for it and is decided when the answer comes, on hosts that tie calls to streams.
-    stream: Option<u32>,
+    /// The request that waits for it and is decided when the answer comes, on hosts that tie calls to streams.
+    held: Option<Waiting>,
 }
 
 thread_local! {
@@ -169,7 +170,7 @@ pub(super) fn delete(context: u32) {
                 plugin.checker.forget(&plugin, context);
                 plugin.bodies.forget(context);
             }
-            drop_calls(|call| call.stream == Some(context));
+            drop_calls(|call| call.held.is_some_and(|held| held.stream == context));
         }
         None => {
             with(|vm| &vm.plugins, |plugins| plugins.remove(&context));
@@ -186,8 +187,8 @@ fn drop_calls(is_over: impl Fn(&Call) -> bool) {
 }
 
 /// Notes whom the answer to a call is for.
-pub(super) fn expect(token: u32, plugin: &Rc<Plugin>, root: u32, purpose: Purpose, stream: Option<u32>) {
-    let call = Call { plugin: Rc::clone(plugin), root, purpose, stream };
+pub(super) fn expect(token: u32, plugin: &Rc<Plugin>, root: u32, purpose: Purpose, held: Option<Waiting>) {
+    let call = Call { plugin: Rc::clone(plugin), root, purpose, held };
     with(|vm| &vm.calls, |calls| calls.insert(token, call));
 }
 
@@ -195,7 +196,7 @@ pub(super) fn expect(token: u32, plugin: &Rc<Plugin>, root: u32, purpose: Purpos
 pub(super) fn answered(token: u32, headers: usize, size: usize) {
     if let Some(Some(call)) = with(|vm| &vm.calls, |calls| calls.remove(&token)) {
         let answer = read_answer(headers, size, call.purpose, call.plugin.host.has_background()).unwrap_or_default();
-        call.plugin.answered(call.purpose, answer, call.stream);
+        call.plugin.answered(call.purpose, answer, call.held);
     }
 }
 

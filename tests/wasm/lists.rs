@@ -13,7 +13,7 @@ use gatekey::list::revoked::Kind;
 use gatekey::list::source::Content;
 
 use crate::lab::get;
-use crate::support::{Request, load::token, now_seconds, say};
+use crate::support::{Request, keys, load::token, now_seconds, say};
 use crate::wasm_host::background::HttpCall;
 use crate::wasm_host::state::Pairs;
 use crate::wasm_host::vm::Stream;
@@ -364,6 +364,55 @@ fn who_waited_for_an_answer_of_its_own_waits_for_the_first_list_too() {
     scene.answer(&call, list);
     assert_eq!(scene.vm.end(token).expect("an end").reason.as_deref(), Some("token_revoked"));
     scene.no_wrongs();
+}
+
+/// On APISIX a cold worker gets all that a request needs, one after the other, before it decides.
+#[test]
+fn as_apisix_a_request_fetches_everything_that_it_needs() {
+    let mut policy = policy(json!({ "on_outage": "keep" }), json!({ "on_outage": "keep" }));
+    policy["issuers"]["id"] = json!({ "issuer": ISS, "jwks": { "uri": "https://id.test/jwks", "cluster": "lists" } });
+    let mut jwk = keys::jwk("p256");
+    jwk["kid"] = json!("k");
+    let start = || {
+        let mut scene = Scene::new(Profile::Apisix, &policy);
+        scene.serve("/revoked", revoked(&["sub mallory".into(), "client globex".into()]));
+        scene.serve("/clients", clients(&["acme", "globex"]));
+        scene.serve("/jwks", json!({ "keys": [jwk] }).to_string().into_bytes());
+        scene
+    };
+    let all = [
+        (with_token("mallory"), 2, Some("token_revoked")),
+        (with_token("alice"), 2, None),
+        (with_key("globex"), 2, Some("key_revoked")),
+        (with_key("acme"), 2, None),
+    ];
+    for (request, fetches, reason) in &all {
+        let mut scene = start();
+        let stream = scene.begin(request);
+        let mut made = 0;
+        while let Some(call) = scene.calls().pop() {
+            assert_eq!(scene.vm.stands(stream), End::Stalled);
+            let answer = scene.honest(&call);
+            scene.answer(&call, answer);
+            made += 1;
+        }
+        assert_eq!((made, scene.vm.end(stream).expect("an end").reason.as_deref()), (*fetches, *reason));
+        scene.no_wrongs();
+    }
+    // Servers that say nothing, each until its time-out, hold it no longer than two of them do.
+    for (request, _, _) in &all {
+        let mut scene = start();
+        let stream = scene.begin(request);
+        let mut made = 0;
+        while let Some(call) = scene.calls().pop() {
+            scene.pass(5_000);
+            scene.answer(&call, None);
+            made += 1;
+        }
+        assert!(made <= 2, "{made}");
+        assert_eq!(scene.vm.end(stream).expect("an end").status, 503);
+        scene.no_wrongs();
+    }
 }
 
 #[test]
