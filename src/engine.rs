@@ -68,9 +68,7 @@ pub fn decide<'a>(
         Err(denial) => denial,
     };
     // Without a key of its provider such a request could come to nothing, and would take the caller's key there.
-    // So might one whose path cannot be read.
-    let unread = denial.reason == Reason::PathAmbiguous && !policy.providers.is_empty();
-    let leads = unread || matches!(denial.shape, Shape::Provider(_));
+    let leads = matches!(denial.shape, Shape::Provider(_)) || case.may_lead_to_provider(denial.reason);
     let mode = if leads { Mode::Enforce } else { policy.mode };
     match mode {
         Mode::Enforce => decision(Verdict::Deny(denial), Vec::new(), Edits::default()),
@@ -154,7 +152,10 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
 
     fn pass_preflight(&mut self) -> Vec<Identity<'a>> {
         self.trace.step(|| String::from("a CORS preflight passes without credential"));
-        self.hide_credentials();
+        match self.provider() {
+            Some(provider) => self.hide_from(provider),
+            None => self.hide_credentials(),
+        }
         Vec::new()
     }
 

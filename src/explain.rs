@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::cache::{Cache, CacheSize};
+use crate::cluster::Cluster;
 use crate::decision::{Verdict, Wish};
 use crate::deny::Reason;
 use crate::edit::Edits;
@@ -62,6 +63,8 @@ pub struct Circumstances<'c> {
     pub lists: &'c Lists,
     /// Who is at the other end of the connection.
     pub peer: &'c dyn Peer,
+    /// The cluster that the proxy's route leads to.
+    pub cluster: Cluster,
     /// The policy that the proxy's route names.
     pub chosen: Option<&'c str>,
     /// What an issuer that is asked says of the request's token (RFC 7662 section 2.2).
@@ -95,6 +98,7 @@ pub fn explain(policy: &Policy, head: &Head<'_>, now: Time) -> Explanation {
         keyring: &keyring,
         lists: &lists,
         peer: &peer::Nobody,
+        cluster: Cluster::Right,
         chosen: None,
         introspected: None,
         body: b"",
@@ -116,6 +120,7 @@ pub fn explain_with(policy: &Policy, around: &Circumstances<'_>, head: &Head<'_>
         at_once: true,
         offload: &SignsAsHost,
         peer: around.peer,
+        destination: &around.cluster,
         chosen: around.chosen.map(str::as_bytes),
         mint: &mut Mint::new(b""),
         body: Body::Whole(around.body),

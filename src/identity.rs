@@ -152,6 +152,15 @@ impl<'a> Identity<'a> {
         }
     }
 
+    /// Until when what was shown counts, the leeway of tokens included.
+    pub fn counts_until(&self) -> Option<Time> {
+        let leeway = match &self.source {
+            Source::Token { issuer, .. } => issuer.leeway,
+            _ => 0,
+        };
+        self.expires().map(|end| end.plus(leeway))
+    }
+
     /// When what was shown ends, the leeway of tokens left out.
     pub fn expires(&self) -> Option<Time> {
         match &self.source {

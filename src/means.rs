@@ -1,6 +1,7 @@
 //! What a decision uses beside the policy and the request head.
 
 use crate::cache::Cache;
+use crate::cluster::Destination;
 use crate::issue::mint::Mint;
 use crate::jose::keyring::Keyring;
 use crate::jose::offload::Offload;
@@ -26,6 +27,8 @@ pub struct Means<'m> {
     pub chosen: Option<&'m [u8]>,
     /// Who is at the other end of the connection.
     pub peer: &'m dyn Peer,
+    /// Where the request goes if it passes.
+    pub destination: &'m dyn Destination,
     /// What tokens are made with.
     pub mint: &'m mut Mint,
     /// The body of the request, as far as it has come.

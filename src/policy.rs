@@ -1,6 +1,6 @@
 //! The compiled policy: immutable, made only by `config`, shared by every request.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::audit::Audit;
@@ -12,11 +12,13 @@ use crate::credential::{Location, Read};
 use crate::deny::DenyStyle;
 use crate::document::Document;
 use crate::issue::endpoint::TokenEndpoint;
+use crate::issue::exchange::Exchange;
 use crate::issue::signer::Signer;
 use crate::jose::issuer::Issuers;
 use crate::jose::offload::Offload;
 use crate::list::revoked::RevokedList;
 use crate::list::source::{Content, ListSource};
+use crate::ordered;
 use crate::provider::Provider;
 use crate::route::Route;
 use crate::rule::Rule;
@@ -133,7 +135,13 @@ impl Policy {
         };
         let is_password = || !self.users.is_empty() && is_spelling(name, "authorization");
         let all = || self.all();
+        // A header of its own is one that we own; a report lets Authorization go on as it came.
+        let sets_authorization = |policy: &Policy| {
+            let token = policy.upstream.token.as_ref();
+            policy.mode == Mode::Enforce && token.is_some_and(Exchange::takes_authorization)
+        };
         all().any(|policy| policy.owns(name) || policy.upstream.compared.covers(name))
+            || (all().any(sets_authorization) && is_spelling(name, "authorization"))
             || (all().any(Self::hides_credentials) && (self.read.locations().any(is_credential) || is_password()))
             || self.providers.iter().any(|provider| provider.takes(name))
     }
@@ -275,6 +283,6 @@ impl Policy {
         if self.hops > 0 {
             names.push(crate::forwarded::NAME);
         }
-        names.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
+        ordered::set(names).into_iter().collect()
     }
 }

@@ -55,7 +55,8 @@ impl Reply {
         let Some(head) = asked.head else {
             return reply;
         };
-        let login = policy.deny_style().login.as_ref().filter(|_| !asked.grpc);
+        // Who calls a provider is a program, and waits for the provider's words.
+        let login = policy.deny_style().login.as_ref().filter(|_| !asked.grpc && denial.shape == Shape::Own);
         if let Some(place) = login.and_then(|login| login.redirect(denial.reason.code(), head, policy.read())) {
             reply.send_to(place);
         }

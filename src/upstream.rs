@@ -1,12 +1,12 @@
 //! What the service sees: the identity headers that a policy sets, and the names it removes.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use crate::claims::ClaimPath;
 use crate::identity::Identity;
 use crate::issue::exchange::Exchange;
 use crate::json::{Json, MAX_EXACT};
+use crate::ordered;
 
 /// The longest value that is put into one header, in octets.
 const MAX_VALUE: usize = 4 * 1024;
@@ -98,7 +98,7 @@ pub struct UnfitValue;
 impl Strip {
     /// Takes names and prefixes in any spelling.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>, prefixes: impl IntoIterator<Item = &'n str>) -> Self {
-        let names: BTreeSet<String> = names.into_iter().map(|name| fold(name.as_bytes())).collect();
+        let names = ordered::set(names.into_iter().map(|name| fold(name.as_bytes())));
         Self {
             lengths: names.iter().fold(0, |lengths, name| lengths | length_bit(name.len())),
             names: names.into_iter().collect(),

@@ -327,6 +327,24 @@ fn trailers_follow_the_rule_of_headers() {
     }
 }
 
+/// Nor can a trailer say that it is the token which the service gets.
+#[test]
+fn trailers_bring_no_token_for_the_service() {
+    for (mode, header, name, hidden) in [
+        ("enforce", "authorization", "Authorization", true),
+        ("enforce", "authorization", "x-token", false),
+        ("enforce", "X-Token", "x_token", true),
+        ("report", "X-Token", "x-token", true),
+        ("report", "authorization", "Authorization", false),
+    ] {
+        let text = format!(
+            r#"{{"mode":"{mode}","clients":{{"a":"sha256:<d1>"}},"read":{{"key":"header:x-api-key"}},"upstream":{{"token":{{"header":"{header}","issuer":"g","audience":"a","sign":{{"private_key":{{"env":"KEY"}}}}}}}}}}"#
+        );
+        let loaded = read(&expand(&text)).unwrap_or_else(|errors| panic!("{errors:?}"));
+        assert_eq!(loaded.policy.owns_trailer(name.as_bytes()), hidden, "{mode} {header} {name}");
+    }
+}
+
 /// Whoever pastes a private key or a secret into the wrong place must not find it in a log.
 #[test]
 fn misplaced_keys_are_not_repeated() {

@@ -2,6 +2,7 @@
 
 mod support;
 
+use gatekey::cluster::Cluster;
 use gatekey::deny::Reason;
 use gatekey::explain::{Circumstances, explain_with};
 use gatekey::head::Head;
@@ -9,7 +10,7 @@ use gatekey::jose::keyring::Keyring;
 use gatekey::list::lists::Lists;
 use gatekey::time::Time;
 use support::table::parse;
-use support::{Case, CaseFile, Outcome, Rung, Tally, check, load_all, now_seconds};
+use support::{CLUSTER, Case, CaseFile, Outcome, Rung, Tally, check, load_all, now_seconds};
 
 #[test]
 fn table() {
@@ -37,6 +38,7 @@ fn run(policy: &gatekey::policy::Policy, file: &CaseFile, case: &Case, now: u64)
         keyring: &keyring,
         lists: &Lists::new(policy.lists().len()),
         peer: &case.request.peer,
+        cluster: Cluster::Named(CLUSTER.into()),
         chosen: case.request.policy.as_deref(),
         introspected: case.request.introspected.as_deref().map(str::as_bytes),
         body: case.request.body.as_deref().unwrap_or_default(),

@@ -134,6 +134,9 @@ fn the_sample_serves_the_same() {
     let module = std::fs::read(module).expect("the module");
     let envoy = Envoy::start_with(&launch, &module, &text, &env).unwrap_or_else(|why| panic!("{why}"));
     chat(&envoy, &packages);
+    // Our route takes this too, and Envoy's does not.
+    let beside = get(envoy.listener("main"), "/openai", &[("authorization", &format!("Bearer {KEY}"))]);
+    assert_eq!(beside.expect("an answer").status, 403);
     assert_eq!(envoy.crashes(), Vec::<String>::new());
     assert!(REAL.iter().chain(&[KEY]).all(|key| !envoy.log().contains(key)));
 }

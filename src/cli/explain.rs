@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use gatekey::cluster::Cluster;
 use gatekey::explain::{Circumstances, Explanation, explain_with};
 use gatekey::head::Head;
 use gatekey::jose::document;
@@ -33,8 +34,8 @@ sees, the steps that led there, and the answer to the caller.
   --requests LIST        a file, or - for stdin, with one request per line:
                          {\"id\",\"method\",\"path\",\"headers\":[[name,value],...]}
                          where a value that is not UTF-8 is written {\"b64\":\"...\"}, and if it matters
-                         \"peer\":{\"address\":IP,\"certificate\":SHA-256 in hex} and \"policy\":NAME, as the
-                         proxy's route names it, and \"introspected\":JSON, as an issuer answers that is asked, and
+                         \"peer\":{\"address\":IP,\"certificate\":SHA-256 in hex} and \"policy\":NAME and
+                         \"cluster\":NAME, as the proxy's route names them, and \"introspected\":JSON, as an issuer answers that is asked, and
                          \"body\":TEXT. One JSON
                          object per line is printed, in order: {\"id\",\"decision\",\"status\",\"reason\",\"route\",\"identity\",\"set\",
                          \"removed\",\"steps\"}, for a request that gatekey answers itself also
@@ -44,6 +45,7 @@ sees, the steps that led there, and the answer to the caller.
   --token T, --key K     show a credential where the policy looks first
   --address IP           where the request comes from, as the proxy sees it
   --certificate SHA-256  the digest, in hexadecimal digits, of the certificate that the caller has proved to hold
+  --cluster NAME         where the proxy sends the request; taken for the right one where providers are asked for
   --policy NAME          decide by this one of the policies by name
   --introspected JSON    what an issuer that is asked about the token answers
   --jwks NAME=FILE       the key set of an issuer whose keys are fetched; without it they are not there
@@ -68,9 +70,19 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
     let env = Env::new(args)?;
     let list = args.one("requests")?;
     if list.is_some() {
-        for option in
-            ["method", "path", "header", "body", "token", "key", "address", "certificate", "policy", "introspected"]
-        {
+        for option in [
+            "method",
+            "path",
+            "header",
+            "body",
+            "token",
+            "key",
+            "address",
+            "certificate",
+            "cluster",
+            "policy",
+            "introspected",
+        ] {
             if args.all(option).next().is_some() {
                 return Err(Failure::Usage(format!("--{option} does not go with --requests")));
             }
@@ -179,6 +191,7 @@ fn decide(policy: &Policy, fetched: &Fetched<'_>, request: &Request, now: Time) 
         keyring: fetched.keyring,
         lists: fetched.lists,
         peer: &request.peer,
+        cluster: request.cluster.as_deref().map_or(Cluster::Right, |name| Cluster::Named(name.into())),
         chosen: request.policy.as_deref(),
         introspected: request.introspected.as_deref().map(str::as_bytes),
         body: &request.body,

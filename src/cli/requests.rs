@@ -19,6 +19,8 @@ pub(super) struct Request {
     pub(super) peer: Known,
     /// The policy that the proxy's route names.
     pub(super) policy: Option<String>,
+    /// The cluster that the proxy's route leads to.
+    pub(super) cluster: Option<String>,
     /// What an issuer that is asked about the token answers, as JSON.
     pub(super) introspected: Option<String>,
     /// What follows the head.
@@ -80,11 +82,13 @@ fn read_request(value: &Json<'_>) -> Result<Request, String> {
         None | Some(Json::Null) => Vec::new(),
         Some(value) => octets(value).ok_or("body: no text")?,
     };
-    request.policy = match value.get("policy") {
-        None | Some(Json::Null) => None,
-        Some(Json::Str(name)) => Some(String::from(name.as_ref())),
-        Some(_) => return Err(String::from("policy: no text")),
-    };
+    for (name, place) in [("policy", &mut request.policy), ("cluster", &mut request.cluster)] {
+        *place = match value.get(name) {
+            None | Some(Json::Null) => None,
+            Some(Json::Str(text)) => Some(String::from(text.as_ref())),
+            Some(_) => return Err(format!("{name}: no text")),
+        };
+    }
     Ok(request)
 }
 

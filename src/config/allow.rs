@@ -8,6 +8,7 @@ use super::node::{Fields, Node};
 use super::value::{blocks, scopes, texts};
 use crate::conditions::Conditions;
 use crate::json::Json;
+use crate::ordered;
 use crate::policy::Policy;
 use crate::rule::{Combine, Party, Requirement, Rule};
 
@@ -242,7 +243,7 @@ pub(super) fn entries_of<'j>(section: Option<&Node<'j>>) -> Vec<(&'j str, Node<'
 
 /// Refuses clients and users that are called like somebody of another kind: a route could not tell them apart.
 pub(super) fn check_shared(clients: &[(&str, Node<'_>)], users: &[(&str, Node<'_>)], parties: &Parties) {
-    let set = |names: &'_ [String]| names.iter().cloned().collect::<std::collections::BTreeSet<String>>();
+    let set = |names: &[String]| ordered::set(names.iter().cloned());
     let (issuers, known) = (set(&parties.issuers), set(&parties.clients));
     for (name, node) in clients.iter().chain(users).filter(|(name, _)| issuers.contains(*name)) {
         node.error(format!("{} is an issuer already", quote(name)));

@@ -1,12 +1,12 @@
 //! Names a policy without telling its secrets: a digest of its canonical form.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use super::secret::is_secret_member;
 use super::value::whole_numbers;
 use crate::credential::key::digest;
 use crate::json::Json;
+use crate::ordered;
 
 /// 16 hexadecimal digits that change when the policy does, secrets excepted. Two spellings of one policy, such
 /// as those that hosts make of it, have the same digest.
@@ -32,8 +32,7 @@ pub(super) fn canonical<'a>(value: &'a Json<'_>, secrets: bool) -> Json<'a> {
                     if !secrets && is_secret_member(name, value) { masked(value) } else { canonical(value, secrets) };
                 (Cow::Borrowed(name.as_ref()), value)
             };
-            let members: BTreeMap<_, _> =
-                members.iter().filter(|(_, value)| *value != Json::Null).map(member).collect();
+            let members = ordered::map(members.iter().filter(|(_, value)| *value != Json::Null).map(member));
             Json::Object(members.into_iter().collect())
         }
     }
@@ -49,7 +48,7 @@ fn masked<'a>(value: &'a Json<'_>) -> Json<'a> {
                     if name == "env" && value.as_str().is_some() { canonical(value, true) } else { masked(value) };
                 (Cow::Borrowed(name.as_ref()), shown)
             };
-            let members: BTreeMap<_, _> = members.iter().map(member).collect();
+            let members = ordered::map(members.iter().map(member));
             Json::Object(members.into_iter().collect())
         }
         _ => Json::Str(Cow::Borrowed("***")),

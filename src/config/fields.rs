@@ -25,7 +25,7 @@ pub(super) const POLICY: &[&str] = &[
     "providers",
 ];
 /// Of a service whose key the gateway keeps.
-pub(super) const PROVIDER: &[&str] = &["preset", "header", "secret", "clients", "models", "max_body"];
+pub(super) const PROVIDER: &[&str] = &["preset", "header", "cluster", "secret", "clients", "models", "max_body"];
 /// Of a policy by name.
 pub(super) const NAMED: &[&str] = &[
     "mode",

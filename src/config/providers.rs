@@ -7,6 +7,7 @@ use super::node::Node;
 use super::secret::Secrets;
 use super::upstream::HOST_HEADERS;
 use super::value::{check_label, header_name, one_of, texts, whole_numbers};
+use crate::cluster::Clusters;
 use crate::credential::Read;
 use crate::json::Json;
 use crate::policy::Policy;
@@ -51,6 +52,7 @@ fn read_one(name: &str, node: &Node<'_>, secrets: &Secrets<'_>, clients: &[Strin
             Some(name)
         }
     };
+    let clusters = fields.get("cluster").map(|node| clusters(&node)).unwrap_or_default();
     let secret = fields.get("secret").and_then(|node| secret(&node, secrets));
     let own = fields.get("clients").map(|node| own(&node, secrets, clients, store)).unwrap_or_default();
     if fields.get("secret").is_none() && own.is_empty() {
@@ -74,6 +76,7 @@ fn read_one(name: &str, node: &Node<'_>, secrets: &Secrets<'_>, clients: &[Strin
     Some(Provider {
         name: String::from(name),
         preset: preset?,
+        clusters,
         header: header?,
         secret,
         own,
@@ -115,16 +118,24 @@ pub(super) fn warn_unserved(nodes: &[(&str, Node<'_>)], policy: &Policy) {
     }
 }
 
+/// Reads names of clusters; `*` at the end of one stands for any rest.
+fn clusters(node: &Node<'_>) -> Clusters {
+    Clusters(patterns(&node.some_items("name the cluster that the provider stands behind")))
+}
+
 /// Reads names of models; `*` at the end of one stands for any rest.
 pub(super) fn models(node: &Node<'_>) -> Models {
-    let items = node.some_items("leave it out for every model");
-    for item in &items {
+    Models(patterns(&node.some_items("leave it out for every model")))
+}
+
+fn patterns(items: &[Node<'_>]) -> Vec<String> {
+    for item in items {
         let text = item.value().as_str().unwrap_or_default();
         if text.strip_suffix('*').unwrap_or(text).contains('*') {
             item.error("a * stands at the end only");
         }
     }
-    Models(texts(&items))
+    texts(items)
 }
 
 fn own(node: &Node<'_>, secrets: &Secrets<'_>, clients: &[String], store: bool) -> BTreeMap<String, Secret> {

@@ -14,6 +14,7 @@ use crate::json::Json;
 use crate::list::fault::Fault;
 use crate::list::revoked::{Builder, Kind, RevokedList};
 use crate::list::source::ListSource;
+use crate::ordered;
 
 /// Reads the entries that stand in the policy, and where others are fetched from.
 pub(super) fn read(node: Option<&Node<'_>>, parties: &Parties, issuers: &Issuers) -> (RevokedList, Vec<ListSource>) {
@@ -101,7 +102,7 @@ fn read_before(item: &Node<'_>, list: &mut Builder) {
 
 /// Warns about names that nobody has, where `all_known` of them are in the policy; else only where one is near.
 fn warn_unknown(items: &[Node<'_>], what: &str, names: &[String], all_known: bool) {
-    let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let known = ordered::set(names.iter().map(String::as_str));
     let near = if are_few(items.len(), known.len()) { known.clone() } else { BTreeSet::new() };
     for item in items {
         let Some(name) = item.value().as_str().filter(|name| !known.contains(name)) else {

@@ -127,7 +127,7 @@ fn split_pair(pair: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Decodes percent escapes; a bad escape stands for itself.
-fn unescape(escaped: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn unescape(escaped: &[u8]) -> Cow<'_, [u8]> {
     if !escaped.contains(&b'%') {
         return Cow::Borrowed(escaped);
     }

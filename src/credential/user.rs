@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::key::Client;
+use crate::ordered;
 use crate::password::stored::Stored;
 
 /// Somebody who calls with a name and a password: known by the same things as a client.
@@ -26,7 +27,7 @@ pub struct Users {
 impl Users {
     /// Takes users whose names differ.
     pub fn new(list: Vec<User>) -> Self {
-        let by_name = list.iter().enumerate().map(|(index, user)| (user.profile.name.clone(), index)).collect();
+        let by_name = ordered::map(list.iter().enumerate().map(|(index, user)| (user.profile.name.clone(), index)));
         let nobody = list.iter().map(|user| &user.stored).max_by_key(|stored| stored.work()).cloned();
         Self { list, by_name, nobody }
     }

@@ -1,11 +1,13 @@
 //! Requests to a provider: which model they are for, and the key that goes on in place of the caller's.
 
 use super::Case;
-use crate::credential::read::{is_named, parameters, query_of};
+use crate::cluster::Cluster;
+use crate::credential::read::{parameters, query_of};
 use crate::decision::Trace;
 use crate::deny::Reason;
 use crate::identity::Identity;
 use crate::path::NormalPath;
+use crate::policy::Mode;
 use crate::provider::Provider;
 use crate::provider::model::{self, Models};
 use crate::provider::preset::Naming;
@@ -14,6 +16,24 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
     /// The provider that the route leads to.
     pub(super) fn provider(&self) -> Option<&'a Provider> {
         self.policy.providers.get(self.route?.provider?)
+    }
+
+    /// Keeps whatever a caller shows from a provider, under every mode.
+    pub(super) fn hide_from(&mut self, provider: &Provider) {
+        self.edits.hide_credentials(self.places(), self.head);
+        self.edits.hide_provider_keys(&provider.header, self.head);
+    }
+
+    /// Whether a request that no route of ours matched may go to a provider by the host's routes, of which nobody may
+    /// know. Asked only where refusals are reported.
+    pub(super) fn may_lead_to_provider(&self, reason: Reason) -> bool {
+        if self.route.is_some() || self.policy.mode == Mode::Enforce || self.policy.providers.is_empty() {
+            return false;
+        }
+        match self.means.destination.cluster() {
+            Cluster::Right => reason == Reason::PathAmbiguous,
+            cluster => self.policy.providers.iter().any(|provider| provider.is_at(&cluster)),
+        }
     }
 
     /// Says early that the body may be looked at, so that it is not passed by while something else is waited for.
@@ -32,10 +52,13 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         if !lists.is_empty() {
             self.check_model(provider, &lists)?;
         }
-        if !self.policy.hides_credentials() {
-            self.edits.hide_credentials(self.places(), self.head);
+        // Last, since a host is slow to tell.
+        let cluster = if provider.clusters.0.is_empty() { Cluster::Right } else { self.means.destination.cluster() };
+        if !provider.is_at(&cluster) {
+            self.trace.step(|| format!("the host sends it elsewhere than to provider `{}`", provider.name));
+            return Err(Reason::NoRoute);
         }
-        self.edits.hide_provider_keys(&provider.header, self.head);
+        self.hide_from(provider);
         let Some(value) = provider.value(identities) else {
             self.trace.step(|| format!("provider `{}` has no key for this caller", provider.name));
             return Err(Reason::ClientForbidden);
@@ -48,15 +71,23 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
     fn check_model(&mut self, provider: &Provider, lists: &[&Models]) -> Result<(), Reason> {
         let target = self.head.first(":path").unwrap_or_default();
         let path = NormalPath::read(target).map_err(|_| Reason::PathAmbiguous)?.display();
-        let model = match provider.preset.naming(&path) {
-            Naming::Nowhere => return Ok(()),
+        let naming = provider.preset.naming(&path);
+        // A connection that goes on has no body that could be awaited, and may ask for any model later.
+        let goes_on = self.head.first("upgrade").is_some() || self.head.first(":protocol").is_some();
+        let named_beside = parameters(query_of(target).unwrap_or_default()).any(|(name, _)| model::is_parameter(name));
+        if goes_on || named_beside || naming == Naming::Nowhere {
+            self.trace
+                .step(|| String::from("the model cannot be known: the connection goes on, or it stands elsewhere"));
+            return Err(Reason::ModelForbidden);
+        }
+        let reads = matches!(self.head.first(":method"), Some(b"GET" | b"HEAD"));
+        let model = match naming {
             // A list of what there is names none.
-            Naming::Path(after) if self.only_reads(target) && !model::names(&path, after) => {
-                return self.reads();
-            }
+            Naming::Path(after) if reads && !model::names(&path, after) => return self.reads(),
             Naming::Path(after) => model::in_path(&path, after).map(String::from),
-            Naming::Body if self.only_reads(target) => return self.reads(),
+            Naming::Body if reads && self.body(provider.longest)?.is_empty() => return self.reads(),
             Naming::Body => self.model_in_body(provider)?,
+            Naming::Nowhere => None,
         };
         let Some(model) = model else {
             self.trace.step(|| String::from("the request names no model, or not clearly"));
@@ -73,13 +104,6 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
     fn reads(&mut self) -> Result<(), Reason> {
         self.trace.step(|| String::from("the request names no model, and only reads"));
         Ok(())
-    }
-
-    /// Whether a request cannot have a model do anything: it reads, and is no beginning of another protocol.
-    fn only_reads(&self, target: &[u8]) -> bool {
-        let reads = matches!(self.head.first(":method"), Some(b"GET" | b"HEAD"));
-        let names = parameters(query_of(target).unwrap_or_default()).any(|(name, _)| is_named(name, "model"));
-        reads && !names && self.head.first("upgrade").is_none() && self.head.first(":protocol").is_none()
     }
 
     fn model_in_body(&mut self, provider: &Provider) -> Result<Option<String>, Reason> {

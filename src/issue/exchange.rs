@@ -20,6 +20,16 @@ pub struct Exchange {
     pub act: bool,
 }
 
+/// How long a token for a service may count whose caller shows something of its own for a little while yet, in
+/// milliseconds.
+const LEAST: i64 = 10_000;
+
+/// When a token ends that stands for this identity: with it; within the leeway of a token, shortly, and with the leeway.
+fn end(identity: &Identity<'_>, now: Time) -> Option<Time> {
+    let shortly = identity.counts_until()?.min(now.plus(LEAST));
+    identity.expires().map(|end| end.max(shortly))
+}
+
 /// Why there is no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Untold {
@@ -59,8 +69,9 @@ impl Exchange {
         // Only a key says whose it is: a token calls its client what it likes, and may have no subject.
         let own = identities.iter().filter(|identity| identity.kind() == Kind::Key).find_map(Identity::client);
         let client = own.or_else(|| identities.iter().find_map(Identity::client));
-        let sub = identities.iter().find_map(Identity::sub).or(own).unwrap_or_else(|| first.name());
-        let scopes = identities.iter().map(Identity::scopes).find(|scopes| !scopes.is_empty()).unwrap_or_default();
+        // The scopes are those of whom the token is about, not of others who came along.
+        let subject = identities.iter().find_map(|identity| Some((identity.sub()?, identity.scopes())));
+        let (sub, scopes) = subject.unwrap_or_else(|| (own.unwrap_or_else(|| first.name()), first.scopes()));
         let about = Statement {
             sub,
             client,
@@ -69,7 +80,7 @@ impl Exchange {
             actor: client.filter(|client| self.act && *client != sub),
         };
         let said = self.profile.say(&about, identities, captures)?;
-        let limit = identities.iter().filter_map(Identity::expires).min();
+        let limit = identities.iter().filter_map(|identity| end(identity, now)).min();
         let token = mint.keep(place, &self.profile, said, now, limit, offload).ok_or(Untold::Signature)?;
         let scheme = if self.takes_authorization() { "Bearer " } else { "" };
         Ok(Some([scheme.as_bytes(), token.as_bytes()].concat()))

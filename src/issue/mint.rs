@@ -13,16 +13,21 @@ use super::claims::TokenProfile;
 use crate::jose::offload::Offload;
 use crate::time::Time;
 
-/// The shortest time that a token counts, in milliseconds.
-const LEAST: i64 = 10_000;
-/// The most tokens that are kept.
+/// The most tokens that are kept, and how many octets they and what they say have together.
 const MOST: usize = 1024;
+const MOST_OCTETS: usize = 4 * 1024 * 1024;
 
 /// What one worker makes tokens with.
 pub struct Mint {
     key: Zeroizing<[u8; 32]>,
     count: u64,
     kept: HashMap<(usize, String), Kept, FixedState>,
+    octets: usize,
+}
+
+/// What a kept token takes, in octets.
+fn weight(said: &str, token: &str) -> usize {
+    said.len() + token.len()
 }
 
 struct Kept {
@@ -39,7 +44,7 @@ impl Mint {
         let key: [u8; 32] = Sha256::digest(seed).into();
         let (number, _) = key.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
         let state = FixedState::with_seed(u64::from_le_bytes(*number).rotate_left(17));
-        Self { key: Zeroizing::new(key), count: 0, kept: HashMap::with_hasher(state) }
+        Self { key: Zeroizing::new(key), count: 0, kept: HashMap::with_hasher(state), octets: 0 }
     }
 
     /// A token that nobody else gets; `None` if the host had to sign and did not.
@@ -66,8 +71,6 @@ impl Mint {
         limit: Option<Time>,
         offload: &dyn Offload,
     ) -> Option<Rc<str>> {
-        // A token that is taken within its leeway stands for something yet.
-        let limit = limit.map(|limit| limit.max(now.plus(LEAST)));
         let key = (place, said);
         let within = |expires: Time| limit.is_none_or(|limit| expires <= limit);
         if let Some(kept) =
@@ -81,14 +84,30 @@ impl Mint {
         let token: Rc<str> = profile.sign(&key.1, &id, now, expires, offload)?.into();
         // The last fifth of its time is for whoever gets it last.
         let fresh = expires.plus(-(expires.millis().saturating_sub(now.millis()) / 5));
-        if self.kept.len() >= MOST {
-            self.kept.retain(|_, kept| now < kept.fresh);
-        }
-        if self.kept.len() >= MOST {
-            self.kept.clear();
-        }
+        self.make_room(now);
+        self.octets += weight(&key.1, &token);
         self.kept.insert(key, Kept { token: Rc::clone(&token), made: now, fresh, expires });
         Some(token)
+    }
+
+    /// Forgets tokens that nobody gets any more, and if they are still many, those that end first.
+    fn make_room(&mut self, now: Time) {
+        if self.kept.len() < MOST && self.octets < MOST_OCTETS {
+            return;
+        }
+        self.kept.retain(|_, kept| now < kept.fresh);
+        if self.kept.len() > MOST / 2 || self.weight() > MOST_OCTETS / 2 {
+            let left = |kept: &Kept| kept.fresh.millis().saturating_sub(now.millis());
+            let sum: i64 = self.kept.values().map(left).fold(0, i64::saturating_add);
+            let middle = i64::try_from(self.kept.len()).ok().and_then(|count| sum.checked_div(count)).unwrap_or(0);
+            self.kept.retain(|_, kept| left(kept) > middle);
+        }
+        self.octets = self.weight();
+    }
+
+    /// How many octets all take.
+    fn weight(&self) -> usize {
+        self.kept.iter().map(|((_, said), kept)| weight(said, &kept.token)).sum()
     }
 
     /// An id that no other token has (RFC 7519 section 4.1.7).
@@ -145,6 +164,12 @@ mod tests {
             keep(0, format!("{{\"a\":{number}"));
         }
         assert!(mint.kept.len() <= MOST);
+        for number in 0..MOST {
+            let said = format!("{{\"a\":\"{number}{}\"", "x".repeat(7_000));
+            mint.keep(0, &profile, said, Time::FLOOR.plus(i64::try_from(number).unwrap()), None, &NoOffload).unwrap();
+        }
+        let octets = mint.weight();
+        assert!(mint.octets == octets && octets < MOST_OCTETS + 20_000 && mint.kept.len() > 100, "{octets}");
     }
 
     #[test]

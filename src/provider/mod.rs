@@ -7,6 +7,7 @@ pub mod refusal;
 
 use std::collections::BTreeMap;
 
+use crate::cluster::{Cluster, Clusters};
 use crate::credential::{Kind, Read};
 use crate::identity::Identity;
 use crate::redact::Secret;
@@ -16,8 +17,13 @@ use preset::Preset;
 
 /// The headers that keys of providers go in, whichever it is: what a caller puts there never goes on.
 pub const KEY_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+/// The headers in which a request says who is to pay for it, or is meant: with the gateway's key, that is not the caller's to
+/// say.
+pub const PAYER_HEADERS: [&str; 3] = ["openai-organization", "openai-project", "x-goog-user-project"];
 /// The query parameter that one of them takes a key in.
 pub const KEY_PARAMETER: &str = "key";
+/// The query parameters that one of them takes a credential in.
+pub const KEY_PARAMETERS: [&str; 2] = [KEY_PARAMETER, "access_token"];
 
 /// A service behind the gateway, and the key that it asks for.
 pub struct Provider {
@@ -25,6 +31,8 @@ pub struct Provider {
     pub name: String,
     /// What kind of service it is.
     pub preset: Preset,
+    /// The clusters that the key goes to; empty on hosts that have none to ask for.
+    pub clusters: Clusters,
     /// The header that the key goes in, lower-case. `authorization` has the scheme Bearer before it.
     pub header: String,
     /// The key, for callers without one of their own.
@@ -40,6 +48,11 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// Whether a request that goes to this cluster goes to the provider.
+    pub fn is_at(&self, cluster: &Cluster) -> bool {
+        self.clusters.0.is_empty() || self.clusters.include(cluster)
+    }
+
     /// The value of the header for these callers; `None` if there is no key for them.
     pub fn value(&self, identities: &[Identity<'_>]) -> Option<Vec<u8>> {
         // A token may call its client what it likes.
@@ -63,6 +76,6 @@ impl Provider {
 
     /// Whether a provider might read a key from a header of this name, in any spelling.
     pub fn takes(&self, name: &[u8]) -> bool {
-        KEY_HEADERS.iter().chain([&self.header.as_str()]).any(|header| is_spelling(name, header))
+        KEY_HEADERS.iter().chain(&PAYER_HEADERS).chain([&self.header.as_str()]).any(|header| is_spelling(name, header))
     }
 }

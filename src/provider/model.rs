@@ -62,25 +62,47 @@ pub fn names(path: &str, after: &str) -> bool {
     segments.any(|segment| !segment.is_empty())
 }
 
+/// Whether this is the name of one model. Some servers take several, parted by commas, or put the name into an address.
 fn is_name(model: &str) -> bool {
-    (1..=LONGEST).contains(&model.len()) && model.bytes().all(|b| b.is_ascii_graphic())
+    let plain = |b: u8| b.is_ascii_graphic() && !b",?#%\\".contains(&b);
+    (1..=LONGEST).contains(&model.len()) && model.bytes().all(plain) && !model.contains("..")
 }
 
-/// Whether a member names models: the one, or those that are tried after it. A reader in C ends a name at NUL.
+/// Whether a member names models: the one, in the words of some servers, or those that are tried after it. A reader in C
+/// ends a name at NUL, and some compare names with two signs beyond ASCII folded into it (Unicode, CaseFolding).
 fn names_models(name: &str) -> bool {
     let name = name.split('\0').next().unwrap_or_default();
-    ["model", "models", "fallbacks"].iter().any(|other| name.eq_ignore_ascii_case(other))
+    let fold = |sign| match sign {
+        '\u{212a}' => 'k',
+        '\u{17f}' => 's',
+        sign => sign.to_ascii_lowercase(),
+    };
+    let name: String = name.chars().map(fold).collect();
+    MODELS.contains(&name.as_str()) || name.contains("fallback")
+}
+
+/// The members in which servers look for models.
+const MODELS: [&str; 8] =
+    ["model", "models", "model_id", "model_list", "model_name", "engine", "deployment", "deployment_id"];
+
+/// Whether a query parameter of this name, as it is written, could be taken for the model.
+pub fn is_parameter(name: &[u8]) -> bool {
+    let name = crate::credential::read::unescape(name);
+    MODELS.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
 }
 
 /// Whether a content type is JSON in UTF-8, in which alone the body is read here.
 pub fn is_json(content_type: &[u8]) -> bool {
     let mut parts = content_type.split(|b| *b == b';').map(<[u8]>::trim_ascii);
     let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+    // One type and no more: what is after a space or comma, some read as another one (RFC 9110 section 8.3.1).
+    let token = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
+    let plain = kind.split(|b| *b == b'/').count() == 2 && kind.iter().all(|b| *b == b'/' || token(b));
     let fits = |part: &[u8]| {
         let part = part.to_ascii_lowercase();
         !part.starts_with(b"charset") || matches!(part.as_slice(), b"charset=utf-8" | b"charset=\"utf-8\"")
     };
-    (kind == b"application/json" || kind.ends_with(b"+json")) && parts.all(fits)
+    plain && (kind == b"application/json" || kind.ends_with(b"+json")) && parts.all(fits)
 }
 
 /// The top of a body, of which only the model is kept.

@@ -14,7 +14,13 @@ const PATIENCE: i64 = 10_000;
 
 /// The bodies of one instance's requests, by their streams. Only policies that look at bodies have any here.
 #[derive(Default)]
-pub(super) struct Bodies(RefCell<HashMap<u32, Arriving, FixedState>>, Cell<bool>);
+pub(super) struct Bodies {
+    arriving: RefCell<HashMap<u32, Arriving, FixedState>>,
+    /// Whether any body has come, ever.
+    come: Cell<bool>,
+    /// Whether it was told that none does.
+    told: Cell<bool>,
+}
 
 struct Arriving {
     /// How much of it has come, in octets.
@@ -45,7 +51,7 @@ pub(super) enum Part {
 impl Bodies {
     /// A request begins, which may have no body.
     pub(super) fn open(&self, stream: u32, ended: bool) {
-        if let Ok(mut bodies) = self.0.try_borrow_mut() {
+        if let Ok(mut bodies) = self.arriving.try_borrow_mut() {
             let none = Arriving { size: 0, whole: ended, seen: false, wanted: None, awaited: None, missing: false };
             bodies.insert(stream, none);
         }
@@ -53,7 +59,7 @@ impl Bodies {
 
     /// The body of a request, if its decision is known to look at it. `octets` is where it is put.
     pub(super) fn get<'o>(&self, stream: u32, octets: &'o mut Vec<u8>) -> Result<Body<'o>, Failure> {
-        let bodies = self.0.try_borrow().map_err(|_| Failure::Refused)?;
+        let bodies = self.arriving.try_borrow().map_err(|_| Failure::Refused)?;
         let Some(body) = bodies.get(&stream) else {
             return Ok(Body::Awaited);
         };
@@ -104,7 +110,9 @@ impl Bodies {
             let Some(longest) = body.wanted else {
                 return Part::Pass;
             };
-            (body.size, body.seen) = (size.max(body.size), true);
+            body.size = size.max(body.size);
+            body.seen |= size > 0;
+            self.come.set(self.come.get() || size > 0);
             let over = ended || body.size > longest;
             body.whole |= ended;
             if over && body.awaited.take().is_some() { Part::Decide } else { Part::Hold }
@@ -130,7 +138,7 @@ impl Bodies {
 
     /// Requests that have waited long for a body of which nothing came; they wait no more.
     pub(super) fn overdue(&self, now: Time) -> Vec<u32> {
-        let Ok(mut bodies) = self.0.try_borrow_mut() else {
+        let Ok(mut bodies) = self.arriving.try_borrow_mut() else {
             return Vec::new();
         };
         // A clock that was put back says nothing of how long it has been.
@@ -145,19 +153,20 @@ impl Bodies {
         late
     }
 
-    /// Whether it is the first time that a body does not come, which is worth a word.
+    /// Whether it is the first time that a body does not come, and none ever has: that is not because of the callers, and
+    /// worth a word.
     pub(super) fn is_news(&self) -> bool {
-        !self.1.replace(true)
+        !self.come.get() && !self.told.replace(true)
     }
 
     /// A stream ends.
     pub(super) fn forget(&self, stream: u32) {
-        if let Ok(mut bodies) = self.0.try_borrow_mut() {
+        if let Ok(mut bodies) = self.arriving.try_borrow_mut() {
             bodies.remove(&stream);
         }
     }
 
     fn with<R>(&self, stream: u32, run: impl FnOnce(&mut Arriving) -> R) -> Option<R> {
-        self.0.try_borrow_mut().ok()?.get_mut(&stream).map(run)
+        self.arriving.try_borrow_mut().ok()?.get_mut(&stream).map(run)
     }
 }

@@ -32,8 +32,10 @@ impl Host for Envoy {
         abi::host_time().map(millis)
     }
 
-    fn objection(&self, _policy: &Policy) -> Option<&'static str> {
-        None
+    fn objection(&self, policy: &Policy) -> Option<&'static str> {
+        policy.providers.iter().any(|provider| provider.clusters.0.is_empty()).then_some(
+            "providers: on this host each names the `cluster` that it stands behind; its key goes nowhere else",
+        )
     }
 
     // Only the whole map shows headers that stand twice; it costs less than two single reads.
@@ -59,6 +61,10 @@ impl Host for Envoy {
             }
         }
         Ok(None)
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        abi::property("xds\0cluster_name").ok()
     }
 
     fn peer_address(&self) -> Option<IpAddr> {

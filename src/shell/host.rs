@@ -42,6 +42,9 @@ pub(super) trait Host {
     /// The policy that the route names; `None` if it names none.
     fn chosen_policy(&self) -> Result<Option<Vec<u8>>, Failure>;
 
+    /// The cluster that the host's route leads to, where it has such and tells.
+    fn cluster(&self) -> Option<Vec<u8>>;
+
     /// The address that the request's connection comes from.
     fn peer_address(&self) -> Option<IpAddr>;
 

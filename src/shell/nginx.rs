@@ -31,6 +31,11 @@ impl Host for Nginx {
         if policy.reads_bodies() {
             return Some("token_endpoint, models: they need the bodies of requests, which are not read on this host");
         }
+        if policy.providers.iter().any(|provider| !provider.clusters.0.is_empty()) {
+            return Some(
+                "providers: this host has no clusters; leave `cluster` out, each route has an upstream of its own",
+            );
+        }
         policy
             .strips_by_prefix()
             .then_some("upstream.strip: this host cannot list headers, so a prefix cannot be removed; name the headers")
@@ -57,6 +62,10 @@ impl Host for Nginx {
 
     fn chosen_policy(&self) -> Result<Option<Vec<u8>>, Failure> {
         Ok(None)
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        None
     }
 
     fn peer_address(&self) -> Option<IpAddr> {

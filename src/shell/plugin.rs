@@ -15,7 +15,7 @@ use super::introspector::Introspector;
 use super::lists::ListFetcher;
 use super::metrics::Metrics;
 use super::offload::HostOffload;
-use super::peer::HostPeer;
+use super::peer::{HostDestination, HostPeer};
 use super::stream;
 use super::vm::Purpose;
 use crate::VERSION;
@@ -154,6 +154,7 @@ impl Plugin {
             at_once: !self.host.has_background(),
             offload: &self.offload,
             peer: &peer,
+            destination: &HostDestination(self.host.as_ref()),
             chosen,
             mint: &mut mint,
             body,

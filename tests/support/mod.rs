@@ -67,6 +67,9 @@ pub struct Case {
     pub expect: Expect,
 }
 
+/// The cluster that every host of the tests sends requests to.
+pub const CLUSTER: &str = "echo";
+
 /// Before the name of a policy that not the route names, but its virtual host.
 pub const ON_THE_HOST: &str = "virtual host: ";
 

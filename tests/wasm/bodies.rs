@@ -29,7 +29,7 @@ fn start(policy: &Value, shared: Option<&Shared>, now: u64) -> (Vm, Root) {
 fn provider() -> Value {
     json!({
         "issuers": { "id": { "issuer": ISSUER, "jwks": { "uri": "https://id.test/jwks.json", "cluster": "idp" } } },
-        "providers": { "o": { "preset": "openai", "secret": { "value": "sk-real-0123456789" }, "models": ["gpt-*"] } },
+        "providers": { "o": { "preset": "openai", "cluster": "echo", "secret": { "value": "sk-real-0123456789" }, "models": ["gpt-*"] } },
         "routes": [{ "path": "/**", "allow": "id", "provider": "o" }],
         "upstream": { "set": { "X-User": "sub" } },
     })
@@ -132,5 +132,80 @@ fn a_body_that_does_not_come_is_waited_for_ten_seconds_by_any_clock() {
         assert_eq!(vm.end(stream).expect("an end").reason.as_deref(), Some("internal"));
         let counted = vm.increments().iter().any(|(name, by)| name.contains("reason=internal") && *by == 1);
         assert!(counted, "{:?}", vm.increments());
+    }
+}
+
+/// A handshake is answered at once: it has no body that could be waited for, and may ask for any model later.
+#[test]
+fn a_connection_that_goes_on_is_refused_where_models_are_looked_at() {
+    let now = now_seconds();
+    for method in ["GET", "POST"] {
+        let (mut vm, root) = start(&provider(), None, now);
+        let mut request = chat();
+        request.method = Some(method.into());
+        request.headers.push(("Upgrade".into(), b"websocket".to_vec()));
+        request.headers.push(("Connection".into(), b"Upgrade".to_vec()));
+        let (stream, _) = vm.begin_open(root, &request).expect("no trap");
+        hand_over_keys(&mut vm, root);
+        let (status, body) = vm.reply_now(stream).expect("an answer");
+        assert!(status == 403 && body.contains("model_forbidden"), "{method}: {status} {body}");
+    }
+}
+
+/// Parts without octets are no beginning of a body.
+#[test]
+fn empty_parts_do_not_make_a_body_that_comes() {
+    let now = now_seconds();
+    let (mut vm, root) = start(&endpoint(now), None, now);
+    let (stream, _) = vm.begin_open(root, &ask()).expect("no trap");
+    assert_eq!(vm.data(stream, b"", false), Ok(1));
+    vm.set_now_millis(now * 1000 + 10_500);
+    vm.tick(root).expect("no trap");
+    assert_eq!(vm.reply_now(stream).map(|(status, _)| status), Some(503));
+    let told = |vm: &Vm| vm.logs().iter().filter(|(_, line)| line.contains("allow_on_headers_stop_iteration")).count();
+    assert_eq!(told(&vm), 1, "{:?}", vm.logs());
+
+    // Where bodies do come, it is the caller who is late.
+    let (mut vm, root) = start(&endpoint(now), None, now);
+    let (stream, _) = vm.begin_open(root, &ask()).expect("no trap");
+    vm.data(stream, b"grant_type=client_credentials", true).expect("no trap");
+    let (late, _) = vm.begin_open(root, &ask()).expect("no trap");
+    vm.set_now_millis(now * 1000 + 10_500);
+    vm.tick(root).expect("no trap");
+    assert_eq!((vm.reply_now(late).map(|(status, _)| status), told(&vm)), (Some(503), 0));
+}
+
+/// A token for the service ends with what it stands for: a key to the second, a token with its leeway.
+#[test]
+fn a_token_for_the_service_does_not_outlive_what_it_stands_for() {
+    let now = now_seconds();
+    let time = |seconds: u64| gatekey::time::Time::from_seconds(i64::try_from(seconds).expect("this era")).to_string();
+    let policy = json!({
+        "issuers": { "id": { "issuer": ISSUER, "leeway": "60s", "jwks": { "keys": [keys::jwk("p256")] } } },
+        "clients": { "acme": { "keys": [{ "plain": KEY, "expires": time(now + 3) }] } },
+        "upstream": { "token": { "issuer": "g", "audience": "a", "ttl": "5m",
+            "sign": { "secret": { "value": "a-secret-0123456789-0123456789-0123456789" } } } },
+    });
+    let signed = |exp: u64| {
+        let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let head = part(json!({ "alg": "ES256" }));
+        let text = format!("{head}.{}", part(json!({ "iss": ISSUER, "sub": "alice", "exp": exp })));
+        format!("Bearer {text}.{}", URL_SAFE_NO_PAD.encode(keys::sign("p256", "ES256", text.as_bytes())))
+    };
+    for (header, value, ends) in [
+        ("X-Api-Key", KEY.to_owned(), now + 3),
+        ("Authorization", signed(now + 30), now + 30),
+        ("Authorization", signed(now + 2), now + 10),
+        ("Authorization", signed(now - 30), now + 10),
+        ("Authorization", signed(now - 55), now + 5),
+        ("Authorization", signed(now + 3600), now + 300),
+    ] {
+        let (mut vm, root) = start(&policy, None, now);
+        let trace = vm.request(root, &get("/", &[(header, &value)])).expect("no trap");
+        let headers = trace.outcome.upstream.expect("it passes");
+        let bearer = headers.iter().find(|(name, _)| name == "authorization").expect("a token").1.clone();
+        let claims = String::from_utf8(bearer).expect("text").split('.').nth(1).expect("claims").to_owned();
+        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64")).expect("JSON");
+        assert_eq!(claims["exp"].as_u64(), Some(ends), "{header}");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::{ENV, SECRET, env, mangle, no_secrets, policy, requests, vm};
+use crate::lab::{ENV, SECRET, env, get, mangle, no_secrets, policy, requests, vm};
 use crate::support::now_seconds;
 use crate::wasm_host::{End, Level, Profile, Root, Vm};
 
@@ -191,4 +191,36 @@ fn the_configuration_is_counted() {
     configure(&mut vm, "{}");
     let bad = ("gatekey_config_total.result=error".to_owned(), 1);
     assert!(vm.increments().contains(&bad), "{:?}", vm.increments());
+}
+
+/// A provider's key goes to its cluster alone; a host without clusters has one upstream for each policy.
+#[test]
+fn each_host_knows_where_a_providers_key_goes() {
+    let policy = |cluster: Value| {
+        let mut provider = json!({ "header": "x-secret", "secret": { "value": "real-0123456789" } });
+        provider["cluster"] = cluster;
+        json!({
+            "clients": { "acme": { "key": { "plain": "gk_live_acme0123456789" } } },
+            "providers": { "p": provider },
+            "routes": [{ "allow": "acme", "provider": "p" }],
+        })
+    };
+    for (profile, cluster, taken) in [
+        (Profile::Envoy, json!("echo"), true),
+        (Profile::Envoy, Value::Null, false),
+        (Profile::Apisix, Value::Null, true),
+        (Profile::Apisix, json!("echo"), false),
+    ] {
+        let mut vm = start(profile, &[]);
+        let root = configure(&mut vm, &policy(cluster).to_string());
+        assert_eq!(root.configured, taken, "{profile:?}");
+        if taken {
+            let trace = vm.request(root, &get("/x", &[("X-Api-Key", "gk_live_acme0123456789")])).expect("no trap");
+            let upstream = trace.outcome.upstream.expect("it passes");
+            let sent = |name: &str| upstream.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_slice());
+            assert_eq!((sent("x-secret"), sent("x-api-key")), (Some(b"real-0123456789".as_slice()), None));
+        } else {
+            assert!(errors(&vm).iter().any(|line| line.contains("cluster")), "{profile:?}: {:?}", vm.logs());
+        }
+    }
 }

@@ -144,6 +144,7 @@ pub fn mangle(value: &Value) -> Value {
 pub fn beyond_apisix(policy: &Value) -> bool {
     let names = &policy["upstream"]["strip"];
     let all = names.as_array().map_or_else(|| vec![names], |names| names.iter().collect());
+    // Each provider in the table names a cluster.
     let reads_bodies = !policy["token_endpoint"].is_null() || !policy["providers"].is_null();
     let signs_with_rsa = policy["upstream"]["token"]["sign"]["algorithm"] == "RS256";
     !policy["policies"].is_null()

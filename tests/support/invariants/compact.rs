@@ -7,6 +7,7 @@ use std::cell::OnceCell;
 
 use gatekey::cache::{Cache, CacheSize};
 use gatekey::claims::ClaimPath;
+use gatekey::cluster::Cluster;
 use gatekey::decision::Silent;
 use gatekey::deny::Reason;
 use gatekey::issue::mint::Mint;
@@ -96,6 +97,7 @@ pub fn accepts(token: &[u8], issuers: &Issuers) -> Result<usize, Reason> {
             at_once: true,
             offload: &NoOffload,
             peer: &Nobody,
+            destination: &Cluster::Right,
             chosen: None,
             mint: &mut mint,
             body: Body::Whole(b""),

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::support::{ON_THE_HOST, Request};
+use crate::support::{CLUSTER, ON_THE_HOST, Request};
 
 use super::state::{
     Abilities, Answer, BAD_ARGUMENT, Host, NOT_FOUND, Pairs, Phase, Reply, clean, remove_all, replace_all,
@@ -178,6 +178,7 @@ impl Abilities for Envoy {
                 let address = host.peer.address.unwrap_or(IpAddr::from([192, 0, 2, 7]));
                 Some(SocketAddr::from((address, 40_000)).to_string().into_bytes())
             }
+            ["xds", "cluster_name"] => Some(CLUSTER.into()),
             ["xds", "route_metadata", "filter_metadata", "gatekey", "policy"] => {
                 host.policy.as_ref().filter(|name| !name.starts_with(ON_THE_HOST)).map(|name| name.as_bytes().to_vec())
             }
