@@ -25,17 +25,17 @@ pub struct Mint {
     octets: usize,
 }
 
-/// What a kept token takes, in octets.
-fn weight(said: &str, token: &str) -> usize {
-    said.len() + token.len()
-}
-
 struct Kept {
     token: Rc<str>,
     /// From when and until when it is handed out: some of its time must be left for whoever gets it.
     made: Time,
     fresh: Time,
     expires: Time,
+}
+
+/// What a kept token takes, in octets.
+fn weight(said: &str, token: &str) -> usize {
+    said.len() + token.len()
 }
 
 impl Mint {
@@ -96,7 +96,8 @@ impl Mint {
             return;
         }
         self.kept.retain(|_, kept| now < kept.fresh);
-        if self.kept.len() > MOST / 2 || self.weight() > MOST_OCTETS / 2 {
+        // Each round takes one away at least: whatever ends no later than they do on average.
+        while self.kept.len() > MOST / 2 || self.weight() > MOST_OCTETS / 2 {
             let left = |kept: &Kept| kept.fresh.millis().saturating_sub(now.millis());
             let sum: i64 = self.kept.values().map(left).fold(0, i64::saturating_add);
             let middle = i64::try_from(self.kept.len()).ok().and_then(|count| sum.checked_div(count)).unwrap_or(0);
@@ -169,7 +170,7 @@ mod tests {
             mint.keep(0, &profile, said, Time::FLOOR.plus(i64::try_from(number).unwrap()), None, &NoOffload).unwrap();
         }
         let octets = mint.weight();
-        assert!(mint.octets == octets && octets < MOST_OCTETS + 20_000 && mint.kept.len() > 100, "{octets}");
+        assert!(mint.octets == octets && octets < MOST_OCTETS + 20_000 && mint.kept.len() > 50, "{octets}");
     }
 
     #[test]
