@@ -4,7 +4,7 @@ SHELL := /bin/bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 TIME ?= 60
 
-.PHONY: help demo run test test-docker bench wasm cli envoy envoy-image fuzz check toolchain clean
+.PHONY: help demo run test test-docker bench bench-lists wasm cli envoy envoy-image fuzz check toolchain clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-13s%s\n", $$1, $$2 }'
@@ -23,6 +23,9 @@ test-docker: wasm ## the Envoy tests in Docker (ENVOY_IMAGE=...); as root, insta
 
 bench: wasm ## side by side with Envoy's own filters
 	@bench/run
+
+bench-lists: ## what a million entries of a list take: memory, look-ups, pauses of a reload
+	@bench/lists
 
 wasm: ## dist/gatekey.wasm, trimmed, and its sha256
 	@scripts/wasm
