@@ -52,11 +52,16 @@ pub fn decide<'a>(
         edits: Edits::strip(&policy.upstream, head),
     };
     let served = if unknown { None } else { case.serve() };
-    let outcome = match served {
+    let mut outcome = match served {
         Some(_) => Ok(Vec::new()),
         None if unknown => Err(case.disown()),
         None => case.judge(),
     };
+    let strays = served.is_none() && case.strays_to_provider();
+    if strays && outcome.is_ok() {
+        case.trace.step(|| String::from("the host sends it to a provider, and no route here does"));
+        outcome = Err(case.unrouted(Reason::NoRoute));
+    }
     let (route, shown, wants, reads_body) = (case.route, case.shown, case.wants.take(), case.reads_body);
     let decision =
         |verdict, identities, edits| Decision { policy, verdict, route, identities, edits, shown, wants, reads_body };
@@ -68,7 +73,8 @@ pub fn decide<'a>(
         Err(denial) => denial,
     };
     // Without a key of its provider such a request could come to nothing, and would take the caller's key there.
-    let leads = matches!(denial.shape, Shape::Provider(_)) || case.may_lead_to_provider(denial.reason);
+    let unread = denial.reason == Reason::PathAmbiguous && !policy.providers.is_empty();
+    let leads = strays || unread || matches!(denial.shape, Shape::Provider(_));
     let mode = if leads { Mode::Enforce } else { policy.mode };
     match mode {
         Mode::Enforce => decision(Verdict::Deny(denial), Vec::new(), Edits::default()),

@@ -127,6 +127,16 @@ fn the_sample_serves_the_same() {
         let end = text[start..].find("      load_assignment:").expect("it follows") + start;
         text.replace_range(start..end, "");
     }
+    // A route by a header that the filter removes: without it, another one is right.
+    let first = "\n                      routes:\n";
+    let trap = r#"
+                        - match: { prefix: /openai/trap, headers: [ { name: openai-project, present_match: true } ] }
+                          route: { cluster: openai }
+                        - match: { prefix: /openai/trap }
+                          route: { cluster: anthropic }
+"#;
+    assert_eq!(text.matches(first).count(), 1);
+    text = text.replace(first, &format!("{first}{trap}"));
     let digest: String = Sha256::digest(KEY).iter().map(|octet| format!("{octet:02x}")).collect();
     let at = text.find("key: sha256:").expect("a key") + "key: sha256:".len();
     text.replace_range(at..at + 64, &digest);
@@ -135,8 +145,15 @@ fn the_sample_serves_the_same() {
     let envoy = Envoy::start_with(&launch, &module, &text, &env).unwrap_or_else(|why| panic!("{why}"));
     chat(&envoy, &packages);
     // Our route takes this too, and Envoy's does not.
-    let beside = get(envoy.listener("main"), "/openai", &[("authorization", &format!("Bearer {KEY}"))]);
+    let bearer = format!("Bearer {KEY}");
+    let beside = get(envoy.listener("main"), "/openai", &[("authorization", &bearer)]);
     assert_eq!(beside.expect("an answer").status, 403);
+    for project in [Some("p"), None] {
+        let mut headers = vec![("authorization", bearer.as_str())];
+        headers.extend(project.map(|project| ("openai-project", project)));
+        let answer = get(envoy.listener("main"), "/openai/trap", &headers).expect("an answer");
+        assert_eq!(answer.status, 403, "{project:?}: {answer:?}");
+    }
     assert_eq!(envoy.crashes(), Vec::<String>::new());
     assert!(REAL.iter().chain(&[KEY]).all(|key| !envoy.log().contains(key)));
 }

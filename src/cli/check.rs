@@ -15,7 +15,7 @@ usage: gatekey check FILE [--env NAME=VALUE]... [--allow-missing-env] [--now TIM
 
 Reads a policy, YAML or JSON (- is stdin), and tells everything that is wrong with it, one line each on stderr:
 the place, what is wrong, and how to mend it. Lines that begin with `warning:` tell what is odd, also keys that have
-ended or end within 14 days, and times in which a client has none. A good policy is named on stdout by the digest
+ended, last keys that end within 14 days, and times in which a client has none. A good policy is named on stdout by the digest
 that the filter's start line shows.
 
   --env NAME=VALUE       a variable of the host's VM environment; those of this process count too

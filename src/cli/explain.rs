@@ -216,6 +216,7 @@ fn explain_one(policy: &Policy, fetched: &Fetched<'_>, args: &Args, now: Time, o
     request.body = args.one("body")?.unwrap_or_default().into();
     request.peer = peer(args)?;
     request.policy = args.one("policy")?.map(String::from);
+    request.cluster = args.one("cluster")?.map(String::from);
     request.introspected = args.one("introspected")?.map(String::from);
     let explanation = decide(policy, fetched, &request, now);
     if args.flag("human") || (io::stdout().is_terminal() && !args.flag("json")) {

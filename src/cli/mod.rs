@@ -93,6 +93,7 @@ const COMMANDS: [Command; 8] = [
             "key",
             "address",
             "certificate",
+            "cluster",
             "policy",
             "introspected",
             "body",

@@ -52,7 +52,13 @@ fn read_one(name: &str, node: &Node<'_>, secrets: &Secrets<'_>, clients: &[Strin
             Some(name)
         }
     };
-    let clusters = fields.get("cluster").map(|node| clusters(&node)).unwrap_or_default();
+    let clusters = match fields.get("cluster") {
+        Some(node) => clusters(&node),
+        None => {
+            node.warn("has no `cluster`, without which Envoy takes no policy", Some("leave it out for APISIX only"));
+            Clusters::default()
+        }
+    };
     let secret = fields.get("secret").and_then(|node| secret(&node, secrets));
     let own = fields.get("clients").map(|node| own(&node, secrets, clients, store)).unwrap_or_default();
     if fields.get("secret").is_none() && own.is_empty() {
@@ -106,7 +112,7 @@ pub(super) fn warn_unserved(nodes: &[(&str, Node<'_>)], policy: &Policy) {
             continue;
         };
         if known.is_empty() {
-            list.warn("has no effect: no provider serves models", Some("write one under `providers`"));
+            list.warn("there is no provider that serves models, and who is bound to some gets no tokens", None);
             continue;
         }
         let serves = |model: &str| known.iter().any(|provider| provider.models.as_ref().is_none_or(|m| m.meet(model)));
@@ -120,7 +126,11 @@ pub(super) fn warn_unserved(nodes: &[(&str, Node<'_>)], policy: &Policy) {
 
 /// Reads names of clusters; `*` at the end of one stands for any rest.
 fn clusters(node: &Node<'_>) -> Clusters {
-    Clusters(patterns(&node.some_items("name the cluster that the provider stands behind")))
+    let items = node.some_items("name the cluster that the provider stands behind");
+    for item in items.iter().filter(|item| item.value().as_str() == Some("*")) {
+        item.error("is every cluster there is");
+    }
+    Clusters(patterns(&items))
 }
 
 /// Reads names of models; `*` at the end of one stands for any rest.

@@ -24,11 +24,14 @@ pub(super) fn warn_unreached(routes: &[Route], nodes: &[Node<'_>]) {
 
 /// Warns about routes for paths under which the filter serves something itself; `nodes` are those of the policy's routes.
 pub(super) fn warn_served(policy: &Policy, nodes: &[Node<'_>]) {
-    let documents = policy.documents.iter().map(|document| document.path.as_str());
-    let served: Vec<&str> =
-        documents.chain(policy.token_endpoint.iter().map(|endpoint| endpoint.path.as_str())).collect();
+    let asked = |method: &String| ["GET", "HEAD", "OPTIONS"].contains(&method.as_str());
     for (route, node) in policy.routes().iter().zip(nodes) {
-        if !route.paths.is_empty() && route.paths.iter().all(|path| served.contains(&path.text())) {
+        let reads = !route.methods.is_empty() && route.methods.iter().all(asked);
+        let takes = |path: &str| {
+            policy.token_endpoint.as_ref().is_some_and(|endpoint| endpoint.path == path)
+                || (reads && policy.documents.iter().any(|document| document.path == path))
+        };
+        if !route.paths.is_empty() && route.paths.iter().all(|path| takes(path.text())) {
             node.warn("is never reached: the filter itself answers under this path", None);
         }
     }

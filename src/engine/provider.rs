@@ -7,7 +7,6 @@ use crate::decision::Trace;
 use crate::deny::Reason;
 use crate::identity::Identity;
 use crate::path::NormalPath;
-use crate::policy::Mode;
 use crate::provider::Provider;
 use crate::provider::model::{self, Models};
 use crate::provider::preset::Naming;
@@ -24,14 +23,14 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         self.edits.hide_provider_keys(&provider.header, self.head);
     }
 
-    /// Whether a request that no route of ours matched may go to a provider by the host's routes, of which nobody may
-    /// know. Asked only where refusals are reported.
-    pub(super) fn may_lead_to_provider(&self, reason: Reason) -> bool {
-        if self.route.is_some() || self.policy.mode == Mode::Enforce || self.policy.providers.is_empty() {
+    /// Whether a request takes its credential to a provider by a route of the host, though no route of ours leads there.
+    /// Asked only where credentials go on.
+    pub(super) fn strays_to_provider(&self) -> bool {
+        if self.policy.hides_credentials() || self.policy.providers.is_empty() || self.provider().is_some() {
             return false;
         }
         match self.means.destination.cluster() {
-            Cluster::Right => reason == Reason::PathAmbiguous,
+            Cluster::Right => false,
             cluster => self.policy.providers.iter().any(|provider| provider.is_at(&cluster)),
         }
     }
@@ -81,11 +80,19 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             return Err(Reason::ModelForbidden);
         }
         let reads = matches!(self.head.first(":method"), Some(b"GET" | b"HEAD"));
+        let names_none = match naming {
+            Naming::Path(after) => !model::names(&path, after),
+            Naming::Body | Naming::Nowhere => true,
+        };
+        // A list of what there is names none, and says nothing else.
+        if reads && names_none && self.body(provider.longest)?.is_empty() {
+            self.trace.step(|| String::from("the request names no model, and only reads"));
+            return Ok(());
+        }
         let model = match naming {
-            // A list of what there is names none.
-            Naming::Path(after) if reads && !model::names(&path, after) => return self.reads(),
             Naming::Path(after) => model::in_path(&path, after).map(String::from),
-            Naming::Body if reads && self.body(provider.longest)?.is_empty() => return self.reads(),
+            // Some servers that speak the same take the model from the path before that of the body.
+            Naming::Body if model::stands_in(&path) => None,
             Naming::Body => self.model_in_body(provider)?,
             Naming::Nowhere => None,
         };
@@ -101,19 +108,17 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         Ok(())
     }
 
-    fn reads(&mut self) -> Result<(), Reason> {
-        self.trace.step(|| String::from("the request names no model, and only reads"));
-        Ok(())
-    }
-
     fn model_in_body(&mut self, provider: &Provider) -> Result<Option<String>, Reason> {
-        if self.head.values("content-encoding").any(|value| !value.trim_ascii().eq_ignore_ascii_case(b"identity")) {
+        let plain = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"identity");
+        if !self.head.spelled("content-encoding").is_some_and(|mut all| all.all(plain)) {
             self.trace.step(|| String::from("the body is packed, so that its model cannot be read"));
             return Err(Reason::ModelForbidden);
         }
         // A reader that goes by another type or charset sees other members.
         let typed = self.head.spelled("content-type").map(|mut all| (all.next(), all.next()));
-        if !typed.is_some_and(|(one, more)| more.is_none() && one.is_none_or(model::is_json)) {
+        if !typed
+            .is_some_and(|(one, more)| more.is_none() && one.is_none_or(|one| one.is_empty() || model::is_json(one)))
+        {
             self.trace.step(|| String::from("the body is not called JSON in UTF-8, so that its model cannot be read"));
             return Err(Reason::ModelForbidden);
         }

@@ -23,7 +23,7 @@ pub const PAYER_HEADERS: [&str; 3] = ["openai-organization", "openai-project", "
 /// The query parameter that one of them takes a key in.
 pub const KEY_PARAMETER: &str = "key";
 /// The query parameters that one of them takes a credential in.
-pub const KEY_PARAMETERS: [&str; 2] = [KEY_PARAMETER, "access_token"];
+pub const KEY_PARAMETERS: [&str; 3] = [KEY_PARAMETER, "access_token", "api-key"];
 
 /// A service behind the gateway, and the key that it asks for.
 pub struct Provider {

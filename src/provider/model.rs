@@ -56,6 +56,16 @@ pub fn in_path<'p>(path: &'p str, after: &str) -> Option<&'p str> {
     (is_name(model) && !segments.any(|segment| segment.eq_ignore_ascii_case(after))).then_some(model)
 }
 
+/// Whether a path names a model in one of the ways of servers that take it from there, too.
+pub fn stands_in(path: &str) -> bool {
+    let acts_on = |after| in_segment_after(path, after).is_some_and(|segment| segment.contains(':'));
+    names(path, "engines") || names(path, "deployments") || acts_on("models")
+}
+
+fn in_segment_after<'p>(path: &'p str, after: &str) -> Option<&'p str> {
+    path.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case(after)).nth(1)
+}
+
 /// Whether something follows a segment of this name in a path.
 pub fn names(path: &str, after: &str) -> bool {
     let mut segments = path.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case(after)).skip(1);
@@ -100,7 +110,8 @@ pub fn is_json(content_type: &[u8]) -> bool {
     let plain = kind.split(|b| *b == b'/').count() == 2 && kind.iter().all(|b| *b == b'/' || token(b));
     let fits = |part: &[u8]| {
         let part = part.to_ascii_lowercase();
-        !part.starts_with(b"charset") || matches!(part.as_slice(), b"charset=utf-8" | b"charset=\"utf-8\"")
+        !part.starts_with(b"charset")
+            || matches!(part.as_slice(), b"charset=utf-8" | b"charset=\"utf-8\"" | b"charset=utf8")
     };
     plain && (kind == b"application/json" || kind.ends_with(b"+json")) && parts.all(fits)
 }

@@ -80,8 +80,8 @@ impl Preset {
         }
     }
 
-    /// Whether some request names its model in its body.
+    /// Whether some request names its model in its body, or is one only if it has none.
     pub const fn reads_bodies(self) -> bool {
-        matches!(self, Preset::OpenAi | Preset::Anthropic | Preset::Azure)
+        !matches!(self, Preset::Plain)
     }
 }

@@ -33,9 +33,11 @@ impl Host for Envoy {
     }
 
     fn objection(&self, policy: &Policy) -> Option<&'static str> {
-        policy.providers.iter().any(|provider| provider.clusters.0.is_empty()).then_some(
-            "providers: on this host each names the `cluster` that it stands behind; its key goes nowhere else",
-        )
+        policy
+            .providers
+            .iter()
+            .any(|provider| provider.clusters.0.is_empty())
+            .then_some("providers: one has no `cluster`; on this host each needs it, so that its key goes nowhere else")
     }
 
     // Only the whole map shows headers that stand twice; it costs less than two single reads.

@@ -53,6 +53,8 @@ pub(super) struct Plugin {
     pub(super) cache: RefCell<Cache>,
     /// What tokens are made with.
     mint: RefCell<Mint>,
+    /// Providers, and clusters that are not theirs, of which it was told.
+    pub(super) astray: RefCell<Vec<(String, Vec<u8>)>>,
     /// The bodies of requests.
     pub(super) bodies: Bodies,
     offload: HostOffload,
@@ -74,6 +76,7 @@ impl Plugin {
             lists,
             cache: RefCell::new(cache),
             mint: RefCell::new(Mint::new(&secret_seed(&policy, host.as_ref()))),
+            astray: RefCell::default(),
             bodies: Bodies::default(),
             offload,
             policy,

@@ -209,9 +209,31 @@ impl Plugin {
                 Ok(Stand::Answered)
             }
             Verdict::Deny(denial) => {
+                if denial.reason == Reason::NoRoute {
+                    self.tell_astray(decision);
+                }
                 self.deny(decision.policy, denial, head);
                 Ok(Stand::Answered)
             }
+        }
+    }
+
+    /// Tells once for each cluster that a request for a provider goes there, and not to the provider.
+    fn tell_astray(&self, decision: &Decision<'_>) {
+        const MOST: usize = 16;
+        let provider = decision.route.and_then(|route| decision.policy.providers.get(route.provider?));
+        let (Some(provider), Ok(mut told)) = (provider, self.astray.try_borrow_mut()) else {
+            return;
+        };
+        let cluster = self.host.cluster().unwrap_or_default();
+        let news = (provider.name.clone(), cluster);
+        if told.len() < MOST && !told.contains(&news) {
+            let name = String::from_utf8_lossy(&news.1);
+            ::log::warn!(
+                "provider {}: a request was refused because the host sends it to the cluster {name:?}, which is none of the provider's",
+                provider.name
+            );
+            told.push(news);
         }
     }
 
@@ -259,6 +281,13 @@ impl Plugin {
         }
         if let Some(route) = decision.route {
             tell("route", &route.label);
+        }
+        // By these two a filter behind can make sure that the host's last word on the route is still what was judged.
+        if let Some(policy) = decision.policy.label() {
+            tell("policy", policy);
+        }
+        if let Some(provider) = decision.route.and_then(|route| decision.policy.providers.get(route.provider?)) {
+            tell("provider", &provider.name);
         }
         let keys = decision.identities.iter().filter(|identity| identity.kind() == Kind::Key);
         if let Some(expires) = keys.filter_map(Identity::expires).min().filter(|end| *end < now.plus(NOTICE)) {

@@ -224,3 +224,21 @@ fn each_host_knows_where_a_providers_key_goes() {
         }
     }
 }
+
+/// A slip in the name of a cluster is told, once for each cluster that requests go to.
+#[test]
+fn a_provider_behind_another_cluster_is_told_once() {
+    let policy = json!({
+        "clients": { "acme": { "key": { "plain": "gk_live_acme0123456789" } } },
+        "providers": { "p": { "header": "x-secret", "cluster": "eccho", "secret": { "value": "real-0123456789" } } },
+        "routes": [{ "path": "/p/**", "allow": "acme", "provider": "p" }],
+    });
+    let mut vm = start(Profile::Envoy, &[]);
+    let root = configure(&mut vm, &policy.to_string());
+    for path in ["/p/x", "/else", "/p/x"] {
+        let trace = vm.request(root, &get(path, &[("X-Api-Key", "gk_live_acme0123456789")])).expect("no trap");
+        assert_eq!(trace.outcome.reason.as_deref(), Some("no_route"), "{path}");
+    }
+    let told: Vec<_> = vm.logs().iter().filter(|(_, line)| line.contains("to the cluster \"echo\"")).collect();
+    assert!(told.len() == 1 && told[0].1.contains("provider p:"), "{:?}", vm.logs());
+}
