@@ -77,7 +77,7 @@ fn check_tells_and_counts() {
     assert_eq!((missing.code, missing.out.as_str()), (1, ""));
     assert_eq!(
         missing.err,
-        "issuers.app.secret.env: JWT_SECRET is not set in the environment, export it for the command, or name it in the host's VM environment\n"
+        "issuers.app.secret.env: JWT_SECRET is not set in the environment, export it for the command, or name it in the host's VM environment (`host_env_keys` in Envoy)\n"
     );
 
     let env = format!("JWT_SECRET={SECRET}");
@@ -115,6 +115,12 @@ fn check_tells_and_counts() {
     assert_eq!(odd.code, 0);
     let line = "the key stands in the policy, where config dumps show it, `gatekey hash` makes a digest of it";
     assert_eq!(odd.err, format!("warning: clients.a.key.plain: {line}\n"));
+}
+
+#[test]
+fn check_knows_a_configuration_of_envoy() {
+    let told = gatekey_with(&["check", "-"], "admin: {}\nstatic_resources: {}\n");
+    assert!(told.code == 1 && told.err.starts_with("gatekey: - is a configuration of Envoy"), "{}", told.err);
 }
 
 #[test]

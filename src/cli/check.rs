@@ -8,7 +8,7 @@ use super::args::Args;
 use super::explain::now;
 use super::key_life;
 use super::policy_file::{Env, compile_aloud, read};
-use super::{Outcome, complain};
+use super::{Failure, Outcome, complain};
 
 pub(super) const HELP: &str = "\
 usage: gatekey check FILE [--env NAME=VALUE]... [--allow-missing-env] [--now TIME]
@@ -29,6 +29,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
     let (file, now) = (args.file()?, now(args)?);
     let env = Env::new(args)?;
     let value = read(file)?;
+    if value.get("static_resources").is_some() {
+        return Err(Failure::Input(format!(
+            "gatekey: {file} is a configuration of Envoy; the policy stands in it under `configuration`, and goes into a file of its own\n"
+        )));
+    }
     let loaded = compile_aloud(&value, &env)?;
     for warning in &loaded.warnings {
         complain(&format!("warning: {warning}\n"));

@@ -145,7 +145,7 @@ fn read_one(sections: &Sections<'_, '_>, shared: &Shared<'_>) -> Policy {
         preflight,
         reports: mode == Some(Mode::Report),
         secrets: &shared.secrets,
-        endpoint: token_endpoint.as_ref().map(|endpoint| &endpoint.profile),
+        endpoint: sections.get("token_endpoint").map(|_| token_endpoint.as_ref().map(|endpoint| &endpoint.profile)),
     };
     let upstream = upstream::read(sections.get("upstream").as_ref(), &around);
     let documents = documents(sections, resource.as_ref(), token_endpoint.as_ref(), upstream.token.as_ref());

@@ -116,7 +116,7 @@ impl<'c> Secrets<'c> {
             let shown = if word { name } else { "this variable" };
             node.error_cure(
                 format!("{shown} is not set in the environment"),
-                "export it for the command, or name it in the host's VM environment",
+                "export it for the command, or name it in the host's VM environment (`host_env_keys` in Envoy)",
             );
         }
         value

@@ -9,7 +9,7 @@ use super::secret::Secrets;
 use super::upstream::source;
 use super::value::{duration, one_of, texts, whole_numbers};
 use crate::issue::claims::{ClaimSource, TokenProfile};
-use crate::issue::private;
+use crate::issue::private::{self, PrivateFault};
 use crate::issue::signer::{Signer, SigningKey};
 use crate::jose::alg::Alg;
 use crate::jose::jwk::MAX_KID;
@@ -23,18 +23,19 @@ const USUAL: i64 = 300_000;
 /// Claims that the profile itself makes.
 const OWN: [&str; 10] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "act"];
 
-/// Reads a profile; what it does not say itself is taken from `other`, if there is one.
+/// Reads a profile; what it does not say itself is taken from `other`, if there is one. One that is written and has errors
+/// of its own is `Some(None)`.
 pub(super) fn read(
     node: &Node<'_>,
     fields: &Fields<'_>,
     secrets: &Secrets<'_>,
     routes: &[Route],
-    other: Option<&TokenProfile>,
+    other: Option<Option<&TokenProfile>>,
 ) -> Option<TokenProfile> {
     let missing = |name: &str, what: &str| node.error_cure(format!("has no `{name}`"), String::from(what));
     let issuer = match (fields.scalar("issuer"), other) {
         (Some(node), _) => node.text().map(String::from),
-        (None, Some(other)) => Some(other.issuer.clone()),
+        (None, Some(other)) => other.map(|other| other.issuer.clone()),
         (None, None) => {
             missing("issuer", "it is the `iss` of its tokens, such as https://gateway.example.com");
             None
@@ -42,7 +43,7 @@ pub(super) fn read(
     };
     let signer = match (fields.get("sign"), other) {
         (Some(node), _) => signer(&node, secrets).map(Rc::new),
-        (None, Some(other)) => Some(Rc::clone(&other.signer)),
+        (None, Some(other)) => other.map(|other| Rc::clone(&other.signer)),
         (None, None) => {
             missing("sign", "write sign: { private_key: { env: NAME } }, or { secret: { env: NAME } }");
             None
@@ -161,7 +162,13 @@ fn key(node: &Node<'_>, fields: &Fields<'_>, secrets: &Secrets<'_>) -> Option<Si
             }
             let read = private::read(text);
             if let Err(fault) = &read {
-                key.error_cure(fault.to_string(), "make one with `openssl genpkey -algorithm ed25519`");
+                let cure = match fault {
+                    PrivateFault::Rsa(_) => {
+                        "make one with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`"
+                    }
+                    _ => "make one with `openssl genpkey -algorithm ed25519`",
+                };
+                key.error_cure(fault.to_string(), cure);
             }
             Some(read.ok()?)
         }

@@ -45,8 +45,8 @@ pub(super) struct Around<'r> {
     /// Whether requests are only watched.
     pub(super) reports: bool,
     pub(super) secrets: &'r Secrets<'r>,
-    /// The profile of the token endpoint, which may sign for services too.
-    pub(super) endpoint: Option<&'r TokenProfile>,
+    /// The profile of the token endpoint, which may sign for services too; `Some(None)` if there is one with errors.
+    pub(super) endpoint: Option<Option<&'r TokenProfile>>,
 }
 
 /// Reads what is set, removed and published. Which headers are compared, is left open.

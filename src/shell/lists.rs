@@ -208,6 +208,7 @@ fn tell(plugin: &Plugin, index: usize, outcome: Outcome) {
     match outcome {
         Outcome::Changed => ::log::info!("list {name}: fetched, and changed"),
         Outcome::Unchanged => ::log::debug!("list {name}: fetched, and the same"),
+        Outcome::Document(flaw) => ::log::warn!("list {name}: the document is not taken: {flaw}"),
         failed => ::log::warn!("list {name}: cannot be fetched: {}", failed.sentence()),
     }
 }
