@@ -59,7 +59,7 @@ pub fn line(decision: &Decision<'_>, head: &Head<'_>, id: Option<&[u8]>, peer: &
     line.put("policy", policy.label());
     line.put("route", decision.route.map(|route| route.label.as_str()));
     line.put("credential", Some(decision.shown.word()));
-    if let Some(identity) = decision.identities.first() {
+    if let Some(identity) = decision.identities.first().or_else(|| decision.refused.first()) {
         line.put("method", Some(identity.method()));
         line.put("name", Some(identity.name()));
         line.put("sub", identity.sub());

@@ -27,6 +27,8 @@ pub struct Decision<'a> {
     pub route: Option<&'a Route>,
     /// Who the caller is, in the order that the route names them; empty for nobody.
     pub identities: Vec<Identity<'a>>,
+    /// Who showed a good credential and is refused all the same; for logs alone.
+    pub refused: Vec<Identity<'a>>,
     /// What must change on the way to the service. On refusal they are not used.
     pub edits: Edits,
     /// Which kinds of credential were shown, good or bad.

@@ -48,6 +48,7 @@ pub fn decide<'a>(
         shown: Kinds::default(),
         wants: None,
         scopes: Vec::new(),
+        refused: Vec::new(),
         reads_body: None,
         edits: Edits::strip(&policy.upstream, head),
     };
@@ -63,8 +64,18 @@ pub fn decide<'a>(
         outcome = Err(case.unrouted(Reason::NoRoute));
     }
     let (route, shown, wants, reads_body) = (case.route, case.shown, case.wants.take(), case.reads_body);
-    let decision =
-        |verdict, identities, edits| Decision { policy, verdict, route, identities, edits, shown, wants, reads_body };
+    let refused = std::mem::take(&mut case.refused);
+    let decision = |verdict, identities, edits| Decision {
+        policy,
+        verdict,
+        route,
+        identities,
+        refused,
+        edits,
+        shown,
+        wants,
+        reads_body,
+    };
     if let Some((verdict, identities)) = served {
         return decision(verdict, identities, Edits::default());
     }
@@ -96,6 +107,8 @@ struct Case<'a, 'r, 'm, T> {
     wants: Option<Wish>,
     /// The scopes that were missing.
     scopes: Vec<String>,
+    /// Who showed a good credential and may not do this.
+    refused: Vec<Identity<'a>>,
     /// How much of the body is looked at.
     reads_body: Option<usize>,
     edits: Edits,
@@ -200,9 +213,25 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             return Err(Reason::CredentialMissing);
         }
         let identities = wanted.admit(self.verify(&found)?)?;
+        match self.prepare(wanted, &identities, captures) {
+            Ok(()) => Ok(identities),
+            Err(reason) => {
+                self.refused = identities;
+                Err(reason)
+            }
+        }
+    }
+
+    /// Makes sure that these callers may do this, and prepares what the service gets to see.
+    fn prepare(
+        &mut self,
+        wanted: &'a Requirement,
+        identities: &[Identity<'a>],
+        captures: &[(&str, Cow<'_, str>)],
+    ) -> Result<(), Reason> {
         let facts = Facts { captures, head: Some(self.head) };
         let address = || self.address();
-        if let Some(Unmet { reason, asked, names }) = wanted.unmet(&identities, &facts, &address) {
+        if let Some(Unmet { reason, asked, names }) = wanted.unmet(identities, &facts, &address) {
             if reason == Reason::ScopeMissing {
                 self.scopes = names.to_vec();
             }
@@ -219,18 +248,17 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             return Err(reason);
         }
         let upstream = &self.policy.upstream;
-        self.edits.identify(upstream, &identities, captures).map_err(|_| {
+        self.edits.identify(upstream, identities, captures).map_err(|_| {
             self.trace.step(|| String::from("a value for a header has control characters or is too long"));
             Reason::ClaimMismatch
         })?;
         self.hide_credentials();
         if let Some(provider) = self.provider() {
-            self.forward(provider, &identities)?;
-            return Ok(identities);
+            return self.forward(provider, identities);
         }
         if let Some(exchange) = &upstream.token {
             let with = (&mut *self.means.mint, self.means.offload);
-            let value = exchange.value(self.policy.index, &identities, captures, with, self.now);
+            let value = exchange.value(self.policy.index, identities, captures, with, self.now);
             let value = value.map_err(|why| match why {
                 Untold::Claims => {
                     self.trace
@@ -244,7 +272,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
                 self.edits.set_secret(&exchange.header, value);
             }
         }
-        Ok(identities)
+        Ok(())
     }
 
     /// Where credentials stand in this request.

@@ -93,7 +93,9 @@ impl<'c> Secrets<'c> {
             at.error("is not in the encoding named");
             return None;
         };
-        if matches!(encoding, Some(Encoding::Text)) && octets.ends_with(b"\n") {
+        // Text in PEM ends so.
+        let is_pem = octets.starts_with(b"-----BEGIN ");
+        if matches!(encoding, Some(Encoding::Text)) && octets.ends_with(b"\n") && !is_pem {
             at.warn("ends in a line break, which counts as part of the secret", None);
         }
         Some((at, Secret::new(octets)))

@@ -293,6 +293,11 @@ impl Plugin {
         if let Some(expires) = keys.filter_map(Identity::expires).min().filter(|end| *end < now.plus(NOTICE)) {
             tell("key_expires", &expires.to_string());
         }
+        // Nothing comes after a refusal but the access log. What is only reported passes without identity.
+        let seen = match decision.verdict {
+            Verdict::Deny(_) => &decision.refused,
+            _ => &decision.identities,
+        };
         for (field, source) in [
             ("method", Source::Method),
             ("name", Source::Name),
@@ -303,7 +308,7 @@ impl Plugin {
             ("scopes", Source::Scopes),
         ] {
             // Written as in a header: a line of the host's log must not be made by a claim either.
-            if let Ok(Some(value)) = HeaderValue::Source(source).render(&decision.identities, &[]) {
+            if let Ok(Some(value)) = HeaderValue::Source(source).render(seen, &[]) {
                 tell(field, &value);
             }
         }

@@ -118,3 +118,29 @@ fn a_value_is_escaped_and_cut() {
     assert_eq!(told[0]["decision"], "report");
     assert!(told[0]["id"].as_str().is_some_and(|told| id.starts_with(told.trim_end_matches('…')) && told.len() < 140));
 }
+
+/// Who may not do what was asked is named, to the log and to whoever reads filter state there; a report lets the request
+/// pass, and names it in the audit line alone.
+#[test]
+fn who_is_refused_with_a_good_credential_is_named() {
+    for (mode, decision, states) in [("enforce", "deny", true), ("report", "report", false)] {
+        let policy = json!({
+            "mode": mode,
+            "clients": { "acme": { "key": { "plain": KEY } } },
+            "routes": [{ "path": "/admin", "allow": { "any": "clients", "role": "admin" } }, { "allow": "clients" }],
+            "upstream": { "publish": "auth" },
+            "audit": {},
+        });
+        let requests = [get("/admin", &[("X-Api-Key", KEY)]), get("/x", &[("X-Api-Key", "gk_nobody_0123456789abc")])];
+        let told = lines(Profile::Envoy, policy.clone(), &requests);
+        let named = |at: usize| (told[at]["decision"].as_str(), told[at]["client"].as_str());
+        assert_eq!([named(0), named(1)], [(Some(decision), Some("acme")), (Some(decision), None)]);
+        let mut vm = Vm::start(Profile::Envoy, &[], now_seconds()).expect("a VM");
+        let root = vm.root(policy.to_string().as_bytes()).expect("no trap");
+        for (request, client) in requests.iter().zip([states.then_some("acme"), None]) {
+            let trace = vm.request(root, request).expect("no trap");
+            let state = trace.states.get("auth_client").map(Vec::as_slice);
+            assert_eq!(state, client.map(str::as_bytes), "{mode}");
+        }
+    }
+}
