@@ -1,5 +1,7 @@
 //! Where the host sends a request: the cluster that its own route leads to, whatever ours are.
 
+use crate::globs::Globs;
+
 /// Somebody who knows where a request goes. It is asked only where that matters, since a host is slow to tell.
 pub trait Destination {
     /// The cluster.
@@ -23,19 +25,11 @@ impl Destination for Cluster {
     }
 }
 
-/// Clusters by their names; `outbound|443|*` stands for all that begin so.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Clusters(pub Vec<String>);
-
-impl Clusters {
-    /// Whether a cluster is one of these.
-    pub fn include(&self, cluster: &Cluster) -> bool {
-        let is = |name: &[u8], pattern: &String| match pattern.strip_suffix('*') {
-            Some(start) => name.starts_with(start.as_bytes()),
-            None => name == pattern.as_bytes(),
-        };
-        match cluster {
-            Cluster::Named(name) => self.0.iter().any(|pattern| is(name, pattern)),
+impl Cluster {
+    /// Whether it is one of these.
+    pub fn is_one_of(&self, clusters: &Globs) -> bool {
+        match self {
+            Cluster::Named(name) => clusters.include(name),
             Cluster::Unknown => false,
             Cluster::Right => true,
         }
@@ -48,10 +42,10 @@ mod tests {
 
     #[test]
     fn knows_clusters_by_their_names() {
-        let clusters = Clusters(vec!["openai".into(), "outbound|443||api.*".into()]);
-        let named = |name: &str| clusters.include(&Cluster::Named(name.into()));
-        assert!(named("openai") && named("outbound|443||api.openai.com") && clusters.include(&Cluster::Right));
+        let clusters = Globs(vec!["openai".into(), "outbound|443||api.*".into()]);
+        let named = |name: &str| Cluster::Named(name.into()).is_one_of(&clusters);
+        assert!(named("openai") && named("outbound|443||api.openai.com") && Cluster::Right.is_one_of(&clusters));
         assert!(!named("openai2") && !named("open") && !named("") && !named("outbound|443||") && !named("*"));
-        assert!(!clusters.include(&Cluster::Unknown) && !Clusters::default().include(&Cluster::Named(vec![])));
+        assert!(!Cluster::Unknown.is_one_of(&clusters) && !Cluster::Named(vec![]).is_one_of(&Globs::default()));
     }
 }

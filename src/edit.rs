@@ -6,7 +6,7 @@ use crate::credential::read::{cookie_pairs, is_named, parameters, query_of};
 use crate::credential::{Location, Read, basic, bearer};
 use crate::head::Head;
 use crate::identity::Identity;
-use crate::provider::{KEY_HEADERS, KEY_PARAMETERS, PAYER_HEADERS};
+use crate::provider::{KEY_PARAMETERS, hidden_headers};
 use crate::upstream::{UnfitValue, Upstream, is_spelling, spellings_of};
 
 /// Edits of one request head. They always begin with the identity headers that the policy owns.
@@ -92,7 +92,7 @@ impl Edits {
 
     /// Removes whatever could be a key for a provider, wherever one takes it, and whatever tells it who is to pay.
     pub fn hide_provider_keys(&mut self, own: &str, head: &Head<'_>) {
-        KEY_HEADERS.iter().chain(&PAYER_HEADERS).chain([&own]).for_each(|name| self.hide_header(name, head));
+        hidden_headers(own).for_each(|name| self.hide_header(name, head));
         KEY_PARAMETERS.iter().for_each(|name| self.hide_parameter(name, head));
     }
 

@@ -11,7 +11,6 @@ use crate::engine;
 use crate::head::Head;
 use crate::identity::Identity;
 use crate::issue::mint::Mint;
-use crate::jose::alg::Alg;
 use crate::jose::introspection::{self, Outcome};
 use crate::jose::keyring::Keyring;
 use crate::jose::offload::Offload;
@@ -77,14 +76,6 @@ pub struct Circumstances<'c> {
 struct SignsAsHost;
 
 impl Offload for SignsAsHost {
-    fn verify(&self, _alg: Alg, _spki: &[u8], _message: &[u8], _signature: &[u8]) -> Option<bool> {
-        None
-    }
-
-    fn knows(&self, _alg: Alg) -> bool {
-        false
-    }
-
     fn sign(&self, _key: &RsaPrivate, _message: &[u8]) -> Option<Vec<u8>> {
         Some(b"signed by the host".to_vec())
     }

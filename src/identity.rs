@@ -5,10 +5,10 @@ use std::rc::Rc;
 use crate::credential::Kind;
 use crate::credential::key::{Client, Grants};
 use crate::credential::user::User;
+use crate::globs::Globs;
 use crate::jose::issuer::{Issuer, Keys};
 use crate::jose::token::Token;
 use crate::json::Json;
-use crate::provider::model::Models;
 use crate::time::Time;
 
 /// A verified caller.
@@ -171,7 +171,7 @@ impl<'a> Identity<'a> {
     }
 
     /// The models of providers that it may use; `None` for all.
-    pub fn models(&self) -> Option<&Models> {
+    pub fn models(&self) -> Option<&Globs> {
         match &self.source {
             Source::Key { client, .. } => client.models.as_ref(),
             Source::Token { .. } | Source::Stored { .. } | Source::Password { .. } => None,

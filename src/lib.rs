@@ -41,6 +41,7 @@ pub mod edit;
 pub mod engine;
 pub mod explain;
 pub mod forwarded;
+pub mod globs;
 pub mod head;
 pub mod identity;
 pub mod issue;

@@ -162,13 +162,21 @@ impl Policy {
 
     /// Whether each key that signs does so with the help of `offload`, if it needs any.
     pub fn signs_with(&self, offload: &dyn Offload) -> bool {
-        self.signers().flat_map(Signer::keys).all(|key| key.signs_with(offload))
+        // Policies by name repeat the keys of the default one, and each trial is a signature.
+        let mut tried = Vec::new();
+        self.signers().flat_map(Signer::keys).all(|key| {
+            let mark = key.mark();
+            tried.contains(&mark) || {
+                tried.push(mark);
+                key.signs_with(offload)
+            }
+        })
     }
 
     /// Whether the body of a request to this provider may be looked at, for the model that it names.
     pub fn checks_models(&self, provider: &Provider) -> bool {
         let listed = || provider.models.is_some() || self.clients.iter().any(|client| client.models.is_some());
-        provider.preset.reads_bodies() && listed()
+        provider.preset.names_models() && listed()
     }
 
     /// Whether some decision needs the body of its request.

@@ -58,6 +58,28 @@ sees, the steps that led there, and the answer to the caller.
 Exit codes: 0 all requests were decided, however; 1 the policy or a line is wrong.
 ";
 
+/// The options that take a value.
+pub(super) const VALUES: &[&str] = &[
+    "env",
+    "requests",
+    "now",
+    "method",
+    "path",
+    "header",
+    "token",
+    "key",
+    "address",
+    "certificate",
+    "cluster",
+    "policy",
+    "introspected",
+    "body",
+    "jwks",
+    "list",
+];
+/// Those that go with a list of requests; the others make one request.
+const WITH_REQUESTS: &[&str] = &["env", "requests", "now", "jwks", "list"];
+
 /// What the policy has others for.
 struct Fetched<'f> {
     keyring: &'f Keyring,
@@ -70,19 +92,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Outcome {
     let env = Env::new(args)?;
     let list = args.one("requests")?;
     if list.is_some() {
-        for option in [
-            "method",
-            "path",
-            "header",
-            "body",
-            "token",
-            "key",
-            "address",
-            "certificate",
-            "cluster",
-            "policy",
-            "introspected",
-        ] {
+        for option in VALUES.iter().filter(|option| !WITH_REQUESTS.contains(option)) {
             if args.all(option).next().is_some() {
                 return Err(Failure::Usage(format!("--{option} does not go with --requests")));
             }

@@ -7,12 +7,12 @@ use super::node::Node;
 use super::secret::Secrets;
 use super::upstream::HOST_HEADERS;
 use super::value::{check_label, header_name, one_of, texts, whole_numbers};
-use crate::cluster::Clusters;
 use crate::credential::Read;
+use crate::globs::Globs;
 use crate::json::Json;
 use crate::policy::Policy;
 use crate::provider::Provider;
-use crate::provider::model::{LONGEST_BODY, Models, USUAL_BODY};
+use crate::provider::model::{LONGEST_BODY, USUAL_BODY};
 use crate::provider::preset::{Preset, WORDS};
 use crate::redact::Secret;
 
@@ -56,7 +56,7 @@ fn read_one(name: &str, node: &Node<'_>, secrets: &Secrets<'_>, clients: &[Strin
         Some(node) => clusters(&node),
         None => {
             node.warn("has no `cluster`, without which Envoy takes no policy", Some("leave it out for APISIX only"));
-            Clusters::default()
+            Globs::default()
         }
     };
     let secret = fields.get("secret").and_then(|node| secret(&node, secrets));
@@ -106,7 +106,7 @@ pub(super) fn warn_unused(nodes: &[(&str, Node<'_>)], policy: &Policy) {
 
 /// Warns of models of clients that no provider serves, so that the client can call nothing by them.
 pub(super) fn warn_unserved(nodes: &[(&str, Node<'_>)], policy: &Policy) {
-    let known: Vec<&Provider> = policy.providers.iter().filter(|provider| provider.preset != Preset::Plain).collect();
+    let known: Vec<&Provider> = policy.providers.iter().filter(|provider| provider.preset.names_models()).collect();
     for (_, node) in nodes {
         let Some(list) = node.open_fields().and_then(|fields| fields.get("models")) else {
             continue;
@@ -125,27 +125,27 @@ pub(super) fn warn_unserved(nodes: &[(&str, Node<'_>)], policy: &Policy) {
 }
 
 /// Reads names of clusters; `*` at the end of one stands for any rest.
-fn clusters(node: &Node<'_>) -> Clusters {
+fn clusters(node: &Node<'_>) -> Globs {
     let items = node.some_items("name the cluster that the provider stands behind");
     for item in items.iter().filter(|item| item.value().as_str() == Some("*")) {
         item.error("is every cluster there is");
     }
-    Clusters(patterns(&items))
+    globs(&items)
 }
 
 /// Reads names of models; `*` at the end of one stands for any rest.
-pub(super) fn models(node: &Node<'_>) -> Models {
-    Models(patterns(&node.some_items("leave it out for every model")))
+pub(super) fn models(node: &Node<'_>) -> Globs {
+    globs(&node.some_items("leave it out for every model"))
 }
 
-fn patterns(items: &[Node<'_>]) -> Vec<String> {
+fn globs(items: &[Node<'_>]) -> Globs {
     for item in items {
         let text = item.value().as_str().unwrap_or_default();
         if text.strip_suffix('*').unwrap_or(text).contains('*') {
             item.error("a * stands at the end only");
         }
     }
-    texts(items)
+    Globs(texts(items))
 }
 
 fn own(node: &Node<'_>, secrets: &Secrets<'_>, clients: &[String], store: bool) -> BTreeMap<String, Secret> {

@@ -8,8 +8,8 @@ use subtle::ConstantTimeEq;
 
 use crate::cidr::Cidr;
 use crate::deny::Reason;
+use crate::globs::Globs;
 use crate::json::Json;
-use crate::provider::model::Models;
 use crate::time::Time;
 
 /// The octets a key may have.
@@ -34,7 +34,7 @@ pub struct Client {
     /// Its claims, in the shape of a token's.
     pub claims: Json<'static>,
     /// The models of providers that it may use; `None` for all.
-    pub models: Option<Models>,
+    pub models: Option<Globs>,
 }
 
 impl Client {

@@ -5,10 +5,11 @@ use crate::cluster::Cluster;
 use crate::credential::read::{parameters, query_of};
 use crate::decision::Trace;
 use crate::deny::Reason;
+use crate::globs::Globs;
 use crate::identity::Identity;
 use crate::path::NormalPath;
 use crate::provider::Provider;
-use crate::provider::model::{self, Models};
+use crate::provider::model;
 use crate::provider::preset::Naming;
 
 impl<'a, T: Trace> Case<'a, '_, '_, T> {
@@ -47,13 +48,12 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
     /// Puts the provider's key in place of the caller's, if the caller may use the model.
     pub(super) fn forward(&mut self, provider: &'a Provider, identities: &[Identity<'a>]) -> Result<(), Reason> {
         let own = identities.iter().filter_map(Identity::models);
-        let lists: Vec<&Models> = provider.models.iter().chain(own).collect();
+        let lists: Vec<&Globs> = provider.models.iter().chain(own).collect();
         if !lists.is_empty() {
             self.check_model(provider, &lists)?;
         }
         // Last, since a host is slow to tell.
-        let cluster = if provider.clusters.0.is_empty() { Cluster::Right } else { self.means.destination.cluster() };
-        if !provider.is_at(&cluster) {
+        if !provider.clusters.is_empty() && !provider.is_at(&self.means.destination.cluster()) {
             self.trace.step(|| format!("the host sends it elsewhere than to provider `{}`", provider.name));
             return Err(Reason::NoRoute);
         }
@@ -67,7 +67,7 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
         Ok(())
     }
 
-    fn check_model(&mut self, provider: &Provider, lists: &[&Models]) -> Result<(), Reason> {
+    fn check_model(&mut self, provider: &Provider, lists: &[&Globs]) -> Result<(), Reason> {
         let target = self.head.first(":path").unwrap_or_default();
         let path = NormalPath::read(target).map_err(|_| Reason::PathAmbiguous)?.display();
         let naming = provider.preset.naming(&path);
@@ -80,27 +80,24 @@ impl<'a, T: Trace> Case<'a, '_, '_, T> {
             return Err(Reason::ModelForbidden);
         }
         let reads = matches!(self.head.first(":method"), Some(b"GET" | b"HEAD"));
-        let names_none = match naming {
-            Naming::Path(after) => !model::names(&path, after),
-            Naming::Body | Naming::Nowhere => true,
-        };
+        let after = if let Naming::Path(after) = naming { Some(after) } else { None };
+        let names_none = after.is_none_or(|after| !model::names(&path, after));
         // A list of what there is names none, and says nothing else.
         if reads && names_none && self.body(provider.longest)?.is_empty() {
             self.trace.step(|| String::from("the request names no model, and only reads"));
             return Ok(());
         }
-        let model = match naming {
-            Naming::Path(after) => model::in_path(&path, after).map(String::from),
+        let model = match after {
+            Some(after) => model::in_path(&path, after).map(String::from),
             // Some servers that speak the same take the model from the path before that of the body.
-            Naming::Body if model::stands_in(&path) => None,
-            Naming::Body => self.model_in_body(provider)?,
-            Naming::Nowhere => None,
+            None if model::stands_in(&path) => None,
+            None => self.model_in_body(provider)?,
         };
         let Some(model) = model else {
             self.trace.step(|| String::from("the request names no model, or not clearly"));
             return Err(Reason::ModelForbidden);
         };
-        if !lists.iter().all(|list| list.include(&model)) {
+        if !lists.iter().all(|list| list.include(model.as_bytes())) {
             self.trace.step(|| String::from("the caller may use other models only"));
             return Err(Reason::ModelForbidden);
         }

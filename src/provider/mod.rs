@@ -7,23 +7,28 @@ pub mod refusal;
 
 use std::collections::BTreeMap;
 
-use crate::cluster::{Cluster, Clusters};
+use crate::cluster::Cluster;
 use crate::credential::{Kind, Read};
+use crate::globs::Globs;
 use crate::identity::Identity;
 use crate::redact::Secret;
 use crate::upstream::is_spelling;
-use model::Models;
 use preset::Preset;
 
 /// The headers that keys of providers go in, whichever it is: what a caller puts there never goes on.
-pub const KEY_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+const KEY_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 /// The headers in which a request says who is to pay for it, or is meant: with the gateway's key, that is not the caller's to
 /// say.
-pub const PAYER_HEADERS: [&str; 3] = ["openai-organization", "openai-project", "x-goog-user-project"];
+const PAYER_HEADERS: [&str; 3] = ["openai-organization", "openai-project", "x-goog-user-project"];
 /// The query parameter that one of them takes a key in.
 pub const KEY_PARAMETER: &str = "key";
 /// The query parameters that one of them takes a credential in.
 pub const KEY_PARAMETERS: [&str; 3] = [KEY_PARAMETER, "access_token", "api-key"];
+
+/// The headers that go to no provider as a caller sends them; `own` is that of the provider's key.
+pub fn hidden_headers(own: &str) -> impl Iterator<Item = &str> {
+    KEY_HEADERS.into_iter().chain(PAYER_HEADERS).chain([own])
+}
 
 /// A service behind the gateway, and the key that it asks for.
 pub struct Provider {
@@ -32,7 +37,7 @@ pub struct Provider {
     /// What kind of service it is.
     pub preset: Preset,
     /// The clusters that the key goes to; empty on hosts that have none to ask for.
-    pub clusters: Clusters,
+    pub clusters: Globs,
     /// The header that the key goes in, lower-case. `authorization` has the scheme Bearer before it.
     pub header: String,
     /// The key, for callers without one of their own.
@@ -40,7 +45,7 @@ pub struct Provider {
     /// The keys of single clients, by their names.
     pub own: BTreeMap<String, Secret>,
     /// The models that anybody may use; `None` for all.
-    pub models: Option<Models>,
+    pub models: Option<Globs>,
     /// How much of a body is read to find the model, in octets.
     pub longest: usize,
     /// Where callers show their credentials on the way to it: where the policy reads them, and where its libraries put keys.
@@ -50,7 +55,7 @@ pub struct Provider {
 impl Provider {
     /// Whether a request that goes to this cluster goes to the provider.
     pub fn is_at(&self, cluster: &Cluster) -> bool {
-        self.clusters.0.is_empty() || self.clusters.include(cluster)
+        self.clusters.is_empty() || cluster.is_one_of(&self.clusters)
     }
 
     /// The value of the header for these callers; `None` if there is no key for them.
@@ -76,6 +81,6 @@ impl Provider {
 
     /// Whether a provider might read a key from a header of this name, in any spelling.
     pub fn takes(&self, name: &[u8]) -> bool {
-        KEY_HEADERS.iter().chain(&PAYER_HEADERS).chain([&self.header.as_str()]).any(|header| is_spelling(name, header))
+        hidden_headers(&self.header).any(|header| is_spelling(name, header))
     }
 }

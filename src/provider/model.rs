@@ -5,37 +5,14 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
+use crate::credential::read::unescape;
+
 /// How much of a body is read to find the model unless it is said otherwise, and at most, in octets.
 pub const USUAL_BODY: usize = 1024 * 1024;
 /// See [`USUAL_BODY`].
 pub const LONGEST_BODY: usize = 16 * 1024 * 1024;
 /// The longest name of a model, in octets.
 const LONGEST: usize = 256;
-
-/// Models by their names; `gpt-4o*` stands for all that begin so.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Models(pub Vec<String>);
-
-impl Models {
-    /// Whether a model is one of these.
-    pub fn include(&self, model: &str) -> bool {
-        self.0.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(start) => model.starts_with(start),
-            None => model == pattern,
-        })
-    }
-
-    /// Whether some model could be one of these that goes by this name or pattern.
-    pub fn meet(&self, other: &str) -> bool {
-        let Some(start) = other.strip_suffix('*') else {
-            return self.include(other);
-        };
-        self.0.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(own) => own.starts_with(start) || start.starts_with(own),
-            None => pattern.starts_with(start),
-        })
-    }
-}
 
 /// The model that a JSON body names at its top. `None` if it is no strict JSON object, or the name is none, stands twice,
 /// or stands in a second spelling that some readers take for the first, or others stand beside it, to fall back on.
@@ -47,29 +24,29 @@ pub fn in_body(body: &[u8]) -> Option<String> {
     model.filter(|model| is_name(model))
 }
 
+/// The segments of a path after the first of this name, in any case.
+fn after<'p>(path: &'p str, name: &str) -> impl Iterator<Item = &'p str> {
+    path.split('/').skip_while(move |segment| !segment.eq_ignore_ascii_case(name)).skip(1)
+}
+
 /// The model in the segment after the first of this name, up to a colon, in a path in its normal form.
-pub fn in_path<'p>(path: &'p str, after: &str) -> Option<&'p str> {
-    let mut segments = path.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case(after)).skip(1);
+pub fn in_path<'p>(path: &'p str, name: &str) -> Option<&'p str> {
+    let mut segments = after(path, name);
     let model = segments.next()?;
     let model = model.split(':').next()?;
     // A second one could be the one that counts.
-    (is_name(model) && !segments.any(|segment| segment.eq_ignore_ascii_case(after))).then_some(model)
+    (is_name(model) && !segments.any(|segment| segment.eq_ignore_ascii_case(name))).then_some(model)
 }
 
 /// Whether a path names a model in one of the ways of servers that take it from there, too.
 pub fn stands_in(path: &str) -> bool {
-    let acts_on = |after| in_segment_after(path, after).is_some_and(|segment| segment.contains(':'));
-    names(path, "engines") || names(path, "deployments") || acts_on("models")
-}
-
-fn in_segment_after<'p>(path: &'p str, after: &str) -> Option<&'p str> {
-    path.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case(after)).nth(1)
+    let acts_on_one = after(path, "models").next().is_some_and(|segment| segment.contains(':'));
+    names(path, "engines") || names(path, "deployments") || acts_on_one
 }
 
 /// Whether something follows a segment of this name in a path.
-pub fn names(path: &str, after: &str) -> bool {
-    let mut segments = path.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case(after)).skip(1);
-    segments.any(|segment| !segment.is_empty())
+pub fn names(path: &str, name: &str) -> bool {
+    after(path, name).any(|segment| !segment.is_empty())
 }
 
 /// Whether this is the name of one model. Some servers take several, parted by commas, or put the name into an address.
@@ -97,7 +74,7 @@ const MODELS: [&str; 8] =
 
 /// Whether a query parameter of this name, as it is written, could be taken for the model.
 pub fn is_parameter(name: &[u8]) -> bool {
-    let name = crate::credential::read::unescape(name);
+    let name = unescape(name);
     MODELS.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
 }
 
@@ -237,21 +214,5 @@ mod tests {
         ] {
             assert_eq!(in_path(path, after), model, "{path}");
         }
-    }
-
-    #[test]
-    fn knows_models_by_their_names() {
-        let models = Models(vec!["gpt-4o".into(), "claude-3*".into()]);
-        for (model, included) in [
-            ("gpt-4o", true),
-            ("gpt-4o-mini", false),
-            ("claude-3-opus", true),
-            ("claude-3", true),
-            ("claude", false),
-            ("GPT-4o", false),
-        ] {
-            assert_eq!(models.include(model), included, "{model}");
-        }
-        assert!(Models(vec!["*".into()]).include("x") && !Models::default().include("x"));
     }
 }

@@ -80,8 +80,8 @@ impl Preset {
         }
     }
 
-    /// Whether some request names its model in its body, or is one only if it has none.
-    pub const fn reads_bodies(self) -> bool {
+    /// Whether requests name models, so that their bodies are looked at: for the model, or that there is none.
+    pub const fn names_models(self) -> bool {
         !matches!(self, Preset::Plain)
     }
 }

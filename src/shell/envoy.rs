@@ -36,7 +36,7 @@ impl Host for Envoy {
         policy
             .providers
             .iter()
-            .any(|provider| provider.clusters.0.is_empty())
+            .any(|provider| provider.clusters.is_empty())
             .then_some("providers: one has no `cluster`; on this host each needs it, so that its key goes nowhere else")
     }
 

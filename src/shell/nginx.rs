@@ -31,7 +31,7 @@ impl Host for Nginx {
         if policy.reads_bodies() {
             return Some("token_endpoint, models: they need the bodies of requests, which are not read on this host");
         }
-        if policy.providers.iter().any(|provider| !provider.clusters.0.is_empty()) {
+        if policy.providers.iter().any(|provider| !provider.clusters.is_empty()) {
             return Some(
                 "providers: this host has no clusters; leave `cluster` out, each route has an upstream of its own",
             );

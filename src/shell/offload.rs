@@ -76,10 +76,7 @@ impl Offload for HostOffload {
 
 /// Asks the host for a signature by RSASSA-PKCS1-v1_5 with SHA-256.
 fn ask_to_sign(pkcs8: &[u8], message: &[u8]) -> Option<Vec<u8>> {
-    let mut input = Zeroizing::new(Vec::with_capacity(message.len() + pkcs8.len() + 40));
-    for (field, octets) in [(1, b"sha256".as_slice()), (2, pkcs8), (3, message)] {
-        write_field(&mut input, field, octets)?;
-    }
+    let input = Zeroizing::new(fields([(1, b"sha256"), (2, pkcs8), (3, message)])?);
     let answer = abi::foreign(SIGN, &input).ok()?;
     // The fields `result`, true, and `signature`.
     let (length, rest) = read_length(answer.strip_prefix(&[0x08, 0x01, (2 << 3) | LENGTH_DELIMITED])?)?;
@@ -94,10 +91,7 @@ fn ask(alg: Alg, spki: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> 
         48 => "sha384",
         _ => "sha512",
     };
-    let mut input = Vec::with_capacity(message.len() + signature.len() + spki.len() + 40);
-    for (field, octets) in [(1, hash.as_bytes()), (2, spki), (3, signature), (4, message)] {
-        write_field(&mut input, field, octets)?;
-    }
+    let input = fields([(1, hash.as_bytes()), (2, spki), (3, signature), (4, message)])?;
     let answer = abi::foreign(VERIFY, &input).ok()?;
     match answer.as_slice() {
         // The field `result`, true. It stands first, and false is not written at all.
@@ -119,6 +113,16 @@ fn read_length(octets: &[u8]) -> Option<(usize, &[u8])> {
         [low, high @ 0..0x80, rest @ ..] => Some((usize::from(*low & 0x7f) | usize::from(*high) << 7, rest)),
         _ => None,
     }
+}
+
+/// A protobuf message of these fields. It never grows beyond its first room, so that nothing of it is left elsewhere.
+fn fields<const N: usize>(fields: [(u8, &[u8]); N]) -> Option<Vec<u8>> {
+    const MOST_BEFORE: usize = 11;
+    let mut message = Vec::with_capacity(fields.iter().map(|(_, octets)| octets.len() + MOST_BEFORE).sum());
+    for (field, octets) in fields {
+        write_field(&mut message, field, octets)?;
+    }
+    Some(message)
 }
 
 /// Writes a field of a protobuf message that holds octets.

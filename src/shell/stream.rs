@@ -225,9 +225,12 @@ impl Plugin {
         let (Some(provider), Ok(mut told)) = (provider, self.astray.try_borrow_mut()) else {
             return;
         };
-        let cluster = self.host.cluster().unwrap_or_default();
-        let news = (provider.name.clone(), cluster);
-        if told.len() < MOST && !told.contains(&news) {
+        // To ask a host takes its time.
+        if told.len() >= MOST {
+            return;
+        }
+        let news = (provider.name.clone(), self.host.cluster().unwrap_or_default());
+        if !told.contains(&news) {
             let name = String::from_utf8_lossy(&news.1);
             ::log::warn!(
                 "provider {}: a request was refused because the host sends it to the cluster {name:?}, which is none of the provider's",
